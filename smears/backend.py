@@ -1,0 +1,66 @@
+"""Choose the Keras backend and start it without TensorFlow's start-up chatter."""
+
+import importlib.util
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet_stderr():
+    """Hold back what C++ code writes to file descriptor 2; show it after all if the block raises.
+
+    TensorFlow 2.21 prints six lines on import whatever TF_CPP_MIN_LOG_LEVEL says, from C++, so
+    that redirecting sys.stderr does not help.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            if failed:
+                held.seek(0)
+                sys.stderr.write(held.read().decode(errors="replace"))
+
+
+def start():
+    """Import Keras on the backend that KERAS_BACKEND names, else on the one that is installed.
+
+    Returns the backend's name, "tensorflow" or "jax". TensorFlow is preferred where both are
+    installed. Raises ImportError, saying what to install, where neither is.
+    """
+    if "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ:
+        for name in ("tensorflow", "jax"):
+            if importlib.util.find_spec(name):
+                os.environ["KERAS_BACKEND"] = name
+                break
+        else:
+            raise ImportError(
+                "Keras needs a backend: pip install -r requirements.txt (TensorFlow), "
+                "or pip install jax for machines with JAX alone."
+            )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr():
+        import keras
+
+        keras.ops.zeros((1,))
+    return keras.backend.backend()
+
+
+def has_gpu():
+    """Whether the backend sees a GPU (starts the backend)."""
+    if start() == "jax":
+        import jax
+
+        return any(device.platform == "gpu" for device in jax.devices())
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
