@@ -1,0 +1,101 @@
+"""How every row of LeukocyteNet's tables is trained: sizes by profile, settings by row.
+
+Nothing here needs Keras, so that `--help` and stored tables are quick; `leukocytenet.fitting`
+does the work.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+# The ten classes, in the order of Table 6.
+CLASSES = (
+    "Lymphoma", "MDS", "ALL-Benign", "ALL-Early Pre-B", "ALL-Pre-B", "ALL-Pro-B", "AML", "CLL",
+    "CML", "Healthy",
+)  # fmt: skip
+
+# Table 5's frozen networks; their constructors and preprocessing stand in `baselines.BACKBONES`.
+FROZEN = ("Xception", "Inception V3", "MobileNet", "DenseNet121", "VGG19")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes and epochs, and nothing else: the method is the same in every profile.
+
+    Args:
+        size: side of LeukocyteNet's input in pixels (stated: 384).
+        epochs: of LeukocyteNet and the ablations (stated: 50).
+        frozen_size: side of the frozen baselines' input (authors' notebook: 224).
+        frozen_epochs: at most so many for their heads (authors' notebook: 50).
+        drawn: arguments of `smears.drawn.read` when no data is given.
+    """
+
+    size: int
+    epochs: int
+    frozen_size: int
+    frozen_epochs: int = 50
+    drawn: dict = field(default_factory=dict)
+
+
+PROFILES = {
+    "quick": Profile(64, 6, 96, 50, {"subjects": 10, "images": 4, "size": 96}),
+    "laptop": Profile(128, 18, 224, 50, {"subjects": 20, "images": 10, "size": 224}),
+    "paper": Profile(384, 50, 224, 50, {"subjects": 40, "images": 20, "size": 384}),
+}
+
+HYBRID = {
+    "model": "LeukocyteNet",
+    "shift_size": 1,  # stated (3-3-2)
+    "alpha_dropout": 0.5,  # stated (3-3-2)
+    "batch_size": 16,  # stated (3-3-2)
+    "learning_rate": 2e-4,  # assumed: the paper gives none; 1e-4 without warm-up collapses
+    "warmup": 0.1,  # assumed: share of all steps over which the rate rises from zero
+    "clipnorm": 1.0,  # assumed: keeps the first steps from destroying the features
+    "augment": True,  # stated (3-2-3)
+    "balance": True,  # stated (4-4): balanced augmentation and class-weighted loss
+    "weights": "imagenet",  # derived: "transfer" and Figure 1
+}
+
+HEAD = {
+    "pooling": "flatten",  # authors' notebook
+    "batch_size": 16,  # authors' notebook
+    "learning_rate": 1e-3,  # authors' notebook: Adam's default
+    "patience": 10,  # authors' notebook: early stopping on val_loss
+    "plateau": {"patience": 5, "factor": 0.2, "min_lr": 2e-4},  # authors' notebook
+    "balance": True,
+    "cut": None,
+    "weights": "imagenet",
+}
+
+
+def settings(profile, **row):
+    """Everything that decides how a row is trained, as one flat JSON-able dict.
+
+    Args:
+        profile: key of `PROFILES`.
+        **row: what differs from LeukocyteNet itself, e.g. model="Xception".
+
+    Raises:
+        ValueError: an argument that nothing reads.
+    """
+    sizes = asdict(PROFILES[profile])
+    frozen = row.get("model") in FROZEN
+    chosen = HEAD if frozen else HYBRID
+    unknown = set(row) - set(chosen) - {"model", "size", "epochs", "head", "patch_size"}
+    if unknown:
+        raise ValueError(f"unknown settings of {row.get('model', 'LeukocyteNet')}: {unknown}")
+    prefix = "frozen_" if frozen else ""
+    return {
+        **chosen,
+        "size": sizes[prefix + "size"],
+        "epochs": sizes[prefix + "epochs"],
+        **row,
+    }
+
+
+def train(task, run):
+    """Train one row on a smears.study.Task and write its predictions into the run."""
+    from leukocytenet import fitting
+
+    if run.settings["model"] in FROZEN:
+        fitting.train_head(task, run)
+    else:
+        fitting.train_whole(task, run)

@@ -1,0 +1,141 @@
+"""Put a table on disk as Markdown, CSV, LaTeX and PNG, and pictures on labelled sheets."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from smears.runs import write_whole
+
+
+def markdown(table):
+    """A DataFrame of texts as a Markdown table whose columns line up on a terminal."""
+    cells = [[str(column) for column in table.columns], *table.astype(str).to_numpy().tolist()]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
+    return "\n".join(lines)
+
+
+def latex(table, caption):
+    """A DataFrame of texts as a LaTeX table (packages: booktabs)."""
+
+    def safe(text):
+        for sign in "&%_#$":
+            text = str(text).replace(sign, "\\" + sign)
+        return text.replace("±", "$\\pm$").replace("–", "--").replace("×", "$\\times$")
+
+    rows = [" & ".join(safe(cell) for cell in row) + r" \\" for row in table.to_numpy().tolist()]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\caption{" + safe(caption) + "}",
+            r"\begin{tabular}{" + "l" * table.shape[1] + "}",
+            r"\toprule",
+            " & ".join(safe(column) for column in table.columns) + r" \\",
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def write(table, title, lines, folder, stem):
+    """Write one table in four formats.
+
+    Args:
+        table: DataFrame whose cells are the texts to print.
+        title: one line. lines: caption lines (data, split, audit, what the run is not).
+        folder, stem: `<folder>/<stem>.md`, `.csv`, `.tex` and `.png`.
+
+    Returns:
+        List of the four paths.
+    """
+    folder = Path(folder)
+    caption = " ".join(lines)
+    notes = "\n".join(f"- {line}" for line in lines)
+    write_whole(folder / f"{stem}.md", f"## {title}\n\n{markdown(table)}\n\n{notes}\n")
+    write_whole(folder / f"{stem}.csv", table.to_csv(index=False))
+    write_whole(folder / f"{stem}.tex", latex(table, f"{title} {caption}") + "\n")
+    picture(table, title, lines, folder / f"{stem}.png")
+    return [folder / f"{stem}.{ending}" for ending in ("md", "csv", "tex", "png")]
+
+
+def picture(table, title, lines, path):
+    """Draw a table with its caption as a PNG."""
+    plt = pyplot()
+    cells = table.astype(str).to_numpy()
+    names = [textwrap.fill(str(name), 18) for name in table.columns]
+    widths = [
+        max(max(len(part) for part in name.split("\n")), *(len(cell) for cell in column), 4)
+        for name, column in zip(names, cells.T, strict=True)
+    ]
+    heads = max(name.count("\n") for name in names) + 1
+    width = max(0.088 * sum(widths) + 0.16 * len(widths), 6)
+    wrapped = [
+        textwrap.fill("• " + line, int(width / 0.072), subsequent_indent="   ") for line in lines
+    ]
+    note = "\n".join(wrapped)
+    top, row, foot = 0.5, 0.26, 0.16 * (note.count("\n") + 1) + 0.15
+    body = row * (len(cells) + 0.8 * heads)
+    height = top + body + foot
+    figure = plt.figure(figsize=(width, height))
+    axes = figure.add_axes((0.01, foot / height, 0.98, body / height))
+    axes.axis("off")
+    drawn = axes.table(
+        cellText=cells, colLabels=names, cellLoc="left", loc="upper left", bbox=(0, 0, 1, 1),
+        colWidths=np.array(widths) / sum(widths),
+    )  # fmt: skip
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(9)
+    for (line, _), cell in drawn.get_celld().items():
+        cell.set_linewidth(0.4)
+        cell.set_edgecolor("#999999")
+        if line == 0:
+            cell.set_text_props(weight="bold")
+            cell.set_height(0.8 * heads)
+            cell.set_facecolor("#eef1f5")
+        else:
+            cell.set_height(1.0)
+    figure.text(0.01, 1 - 0.28 / height, title, fontsize=12, weight="bold", va="center")
+    figure.text(0.01, (foot - 0.1) / height, note, fontsize=8, va="top")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def contact_sheet(images, titles, path, columns=8, heading=""):
+    """Pictures side by side under short titles, saved to `path` (PNG, or PDF by its ending).
+
+    Args:
+        images: list of uint8 RGB arrays. titles: list of str, one a picture.
+    """
+    plt = pyplot()
+    count = -(-len(images) // columns)
+    figure, axes = plt.subplots(
+        count, columns, figsize=(1.5 * columns, 1.75 * count + 0.4), squeeze=False
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image, title in zip(axes.flat, images, titles, strict=False):
+        axis.imshow(image)
+        axis.set_title(title, fontsize=8)
+    figure.suptitle(heading, fontsize=11)
+    figure.tight_layout()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def pyplot():
+    """matplotlib.pyplot on a backend that needs no screen; imported late, for it is slow."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt

@@ -1,0 +1,166 @@
+"""A run is a folder: what was asked, what it ran on, how it went, and one row a prediction."""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-learn", "opencv-python-headless")
+KEYS = ["path", "subject", "source", "part", "label"]
+
+
+def write_whole(path, text):
+    """Write a text file so that it is there whole or not at all (a rename in its folder)."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".partial")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+
+
+class Run:
+    """One training with its settings: the folder `<root>/<name>-<hash of the settings>`.
+
+    Files: settings.json (everything that decides the result, seed and data fingerprint
+    included), environment.json (versions, commit, machine), facts.json (what came out on the
+    way: weights really used, durations), history.csv (a row an epoch), checkpoint/ (while
+    training), model.keras, and predictions.csv, which is written last: a folder that has it is
+    finished and is not trained again.
+    """
+
+    def __init__(self, root, name, settings):
+        """Open or create the run.
+
+        Args:
+            root: folder of all runs.
+            name: what people call it, e.g. "table5 VGG19"; made safe for file names.
+            settings: JSON-able dict of everything that decides the result.
+        """
+        text = json.dumps(settings, sort_keys=True, indent=1)
+        key = hashlib.sha256(text.encode()).hexdigest()[:10]
+        self.settings = json.loads(text)
+        self.folder = Path(root) / f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}-{key}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "settings.json").exists():
+            write_whole(self.folder / "settings.json", text)
+
+    @property
+    def finished(self):
+        """Whether predictions.csv is there, the last thing a training writes."""
+        return (self.folder / "predictions.csv").exists()
+
+    @property
+    def facts(self):
+        """Dict of what came out on the way; {} at the start."""
+        path = self.folder / "facts.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def note(self, **facts):
+        """Add to `facts`."""
+        write_whole(self.folder / "facts.json", json.dumps({**self.facts, **facts}, indent=1))
+
+    def write_environment(self):
+        """Record versions, commit and machine, once a run."""
+        path = self.folder / "environment.json"
+        if not path.exists():
+            write_whole(path, json.dumps(environment(), indent=1))
+
+    @property
+    def history(self):
+        """DataFrame, a row an epoch: loss, accuracy, val_*, learning_rate, seconds; or empty."""
+        path = self.folder / "history.csv"
+        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+    def write_history(self, rows):
+        """Write the history, a list of dicts, one an epoch."""
+        write_whole(self.folder / "history.csv", pd.DataFrame(rows).to_csv(index=False))
+
+    def write_predictions(self, frame, classes, probabilities):
+        """Finish the run.
+
+        Args:
+            frame: catalogue rows with their `part`, in the order of the probabilities.
+            classes: class names in the order of the columns.
+            probabilities: float array (len(frame), len(classes)).
+        """
+        table = frame[KEYS].reset_index(drop=True)
+        scores = pd.DataFrame(np.asarray(probabilities, np.float64), columns=list(classes))
+        # Nine digits tell every float32 apart, so metrics from the file equal those from memory.
+        text = pd.concat([table, scores], axis=1).to_csv(index=False, float_format="%.9g")
+        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
+        write_whole(self.folder / "predictions.csv", text)
+
+    @property
+    def predictions(self):
+        """DataFrame: path, subject, source, part, label, then a probability column a class."""
+        return pd.read_csv(
+            self.folder / "predictions.csv",
+            dtype=dict.fromkeys(KEYS, str),
+            keep_default_na=False,
+            float_precision="round_trip",
+        )
+
+
+def classes_of(predictions):
+    """The class names of a predictions table, in the order of its probability columns."""
+    return [column for column in predictions.columns if column not in KEYS]
+
+
+def environment():
+    """Dict: Python, package versions, backend, commit of this code, processor and memory."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "packages": found,
+        "backend": os.environ.get("KERAS_BACKEND", ""),
+        "commit": _commit(),
+        "system": platform.platform(),
+        "hardware": hardware(),
+    }
+
+
+def hardware():
+    """One phrase for captions: cores and processor, and the GPU where there is one."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    text = f"{os.cpu_count()} cores {name}"
+    try:
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        cards = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
+        text += f", {cards.stdout.strip().splitlines()[0]}"
+    except (OSError, subprocess.SubprocessError, IndexError):
+        pass
+    return text
+
+
+def _commit():
+    """The commit of the checkout this code runs from, with "+" if files differ; "" elsewhere."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,95 @@
+"""Tables made from predictions: published beside ours, with intervals over subjects and seeds."""
+
+import numpy as np
+import pandas as pd
+
+from smears import colour, metrics, statistics
+from smears.runs import classes_of
+
+RESAMPLES = 2000
+
+
+def unit_of(predictions):
+    """The independent unit of each prediction: subject; where unknown, source image. Series."""
+    known = predictions["subject"] != ""
+    return predictions["subject"].where(known, predictions["source"])
+
+
+def confusions(predictions, part):
+    """Confusion matrices by subject, for bootstraps.
+
+    Args:
+        predictions: list of predictions tables of one row, one a seed, same pictures in each.
+        part: "validation", "test" or "external".
+
+    Returns:
+        Integer array (seeds, subjects, classes, classes); rows of a matrix are true classes.
+    """
+    stacks = []
+    for table in predictions:
+        held = table[table["part"] == part]
+        stacks.append(statistics.grouped_confusions(held, classes_of(table), unit_of(held)))
+    return np.stack(stacks)
+
+
+def interval(predictions, part, metric):
+    """(mean over seeds, low, high) of a metric of `metrics.from_confusion`, 95% bootstrap."""
+
+    def statistic(matrix):
+        return metrics.from_confusion(matrix)[metric]
+
+    stack = confusions(predictions, part)
+    low, high = statistics.bootstrap_by_subject(stack, statistic, resamples=RESAMPLES, seed=0)
+    return float(np.mean(statistic(stack.sum(1)))), float(low), float(high)
+
+
+def percent(triple):
+    """A value with its interval as people print it: "71.5 (64.0–78.2)"."""
+    value, low, high = (100 * x for x in triple)
+    return f"{value:.2f} ({low:.1f}–{high:.1f})"
+
+
+def chance(predictions, part="test"):
+    """Largest p over seeds of the exact binomial test that accuracy is at most chance.
+
+    Chance is the share of the largest class of that part, the best a constant answer can do.
+    """
+    worst = 0.0
+    for table in predictions:
+        matrix = confusions([table], part)[0].sum(0)
+        share = matrix.sum(1).max() / matrix.sum()
+        worst = max(worst, statistics.above_chance(np.trace(matrix), matrix.sum(), share))
+    return worst
+
+
+def accuracy_table(results, columns, first="Model"):
+    """A table of accuracies: published | ours, the colour-only rows beneath.
+
+    Args:
+        results: smears.study.Results, trained.
+        columns: published column -> (title, part, metric), in the order of the paper's table.
+        first: title of the first column.
+
+    Returns:
+        (DataFrame of texts, caption lines).
+    """
+    rows = []
+    for label in [*results.study.rows, *colour.CLASSIFIERS]:
+        predictions = results.predictions(label)
+        row = {first: label}
+        for column, (title, part, metric) in columns.items():
+            row[f"{title} published"] = results.paper.text(results.study.table, label, column)
+            row[f"{title} ours (95% CI)"] = (
+                percent(interval(predictions, part, metric)) if predictions else "not run"
+            )
+        row["n test"] = str((predictions[0]["part"] == "test").sum()) if predictions else "–"
+        row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"
+        row["data"] = results.data
+        rows.append(row)
+    lines = results.captions()
+    lines.append(
+        "Ours: mean over seeds; 95% interval from a bootstrap over subjects"
+        + (" and seeds" if len(results.options.seeds) > 1 else "")
+        + "; p: exact binomial test against always answering the most frequent class."
+    )
+    return pd.DataFrame(rows), lines

@@ -1,0 +1,192 @@
+"""Fit a Keras model inside a run folder: progress, an exact checkpoint each epoch, resume."""
+
+import json
+import os
+import shutil
+import time
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from smears.pictures import SetEpoch
+
+# What Keras's own callbacks know from epoch to epoch, to be put back on resume: it keeps none
+# of it in a model file.
+REMEMBERED = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+
+
+def class_weights(labels, classes):
+    """Weights n / (k * n_c) (assumed: the paper says "class-weighted loss" without a formula).
+
+    Args:
+        labels: integer array (n,), the labels that the network sees in an epoch.
+        classes: k.
+
+    Returns:
+        Dict class -> weight; the weights average to 1 over the pictures.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    return {c: len(labels) / (classes * max(count, 1)) for c, count in enumerate(counts)}
+
+
+def fit(model, train, validation, run, epochs, *, class_weight=None, callbacks=(), title=""):
+    """Train a compiled model, or go on where a killed run ended.
+
+    After a kill at any moment, training goes on from the last finished epoch and, on a CPU, ends
+    with the weights of an uninterrupted run: batches are a pure function of (seed, epoch, index),
+    and weights, optimizer, noise generators, history and callback states are in the checkpoint.
+
+    Args:
+        model: compiled Keras model.
+        train, validation: datasets with an `epoch` attribute (smears.pictures, smears.features).
+        run: smears.runs.Run, where checkpoint and history go.
+        epochs: total number of epochs.
+        class_weight: dict as for keras.Model.fit.
+        callbacks: Keras callbacks, new ones for each call.
+        title: name on the progress bar.
+
+    Returns:
+        List of dicts, one an epoch: loss, accuracy, val_*, learning_rate, seconds (training
+        part), validation_seconds.
+    """
+    checkpoint = Checkpoint(run, callbacks)
+    history, stopped = checkpoint.restore(model)
+    if not stopped and len(history) < epochs:
+        model.fit(
+            train,
+            validation_data=validation,
+            epochs=epochs,
+            initial_epoch=len(history),
+            class_weight=class_weight,
+            # Order matters: the watch notes the seconds that the checkpoint then stores.
+            callbacks=[SetEpoch(train), Watch(title, len(train), epochs), *callbacks, checkpoint],
+            shuffle=False,
+            verbose=0,
+        )
+    elif checkpoint.best is not None:
+        model.set_weights(checkpoint.best)
+    run.write_history(checkpoint.history)
+    return checkpoint.history
+
+
+class Watch(keras.callbacks.Callback):
+    """One progress bar for the whole training, and the seconds of each epoch in its logs."""
+
+    def __init__(self, title, steps, epochs):
+        super().__init__()
+        self.title, self.steps, self.epochs = title, steps, epochs
+        self.bar, self.shown = None, {}
+
+    def on_train_begin(self, logs=None):
+        self.bar = tqdm(total=self.epochs * self.steps, desc=self.title, unit="step")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.bar.n = epoch * self.steps
+        self.bar.refresh()
+        self.began, self.validating = time.perf_counter(), 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+
+    def on_test_begin(self, logs=None):
+        self.test_began = time.perf_counter()
+
+    def on_test_end(self, logs=None):
+        self.validating += time.perf_counter() - self.test_began
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["seconds"] = time.perf_counter() - self.began - self.validating
+        logs["validation_seconds"] = self.validating
+        self.shown = {"epoch": f"{epoch + 1}/{self.epochs}"}
+        for name, key in (("accuracy", "accuracy"), ("validation", "val_accuracy")):
+            if key in logs:
+                self.shown[name] = f"{logs[key]:.2f}"
+        self.bar.set_postfix(self.shown)
+
+    def on_train_end(self, logs=None):
+        self.bar.total = self.bar.n
+        self.bar.close()
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keep after each epoch all that the next one depends on: `checkpoint/epoch-NNNN/`.
+
+    Written beside and renamed, so a folder of that name is whole; older ones go after. Keras's
+    BackupAndRestore does not keep the state of noise generators (AlphaDropout), the history, or
+    the counters of other callbacks, so that training resumed with it ends elsewhere.
+    """
+
+    def __init__(self, run, callbacks):
+        super().__init__()
+        self.run, self.others = run, list(callbacks)
+        self.folder = run.folder / "checkpoint"
+        self.history, self.states, self.best = [], {}, None
+
+    def restore(self, model):
+        """Put the newest checkpoint into the model. Returns (history so far, stopped early)."""
+        whole = sorted(self.folder.glob("epoch-????"))
+        if not whole:
+            return [], False
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(whole[-1] / "model.weights.h5")
+        state = json.loads((whole[-1] / "state.json").read_text())
+        with np.load(whole[-1] / "arrays.npz", allow_pickle=False) as arrays:
+            for number, variable in enumerate(_noise(model)):
+                variable.assign(arrays[f"noise{number}"])
+            best = [arrays[name] for name in sorted(arrays.files) if name.startswith("best")]
+        self.best = best or None
+        self.history, self.states = state["history"], state["callbacks"]
+        return self.history, state["stopped"]
+
+    def on_train_begin(self, logs=None):
+        # Runs after the others' own on_train_begin, which resets them.
+        for other in self.others:
+            for name, value in self.states.get(type(other).__name__, {}).items():
+                setattr(other, name, value)
+            if hasattr(other, "best_weights") and self.best is not None:
+                other.best_weights = self.best
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.history.append({name: float(value) for name, value in (logs or {}).items()})
+        fresh = self.folder / "partial"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        self.model.save_weights(fresh / "model.weights.h5")
+        arrays = {f"noise{n}": np.asarray(v) for n, v in enumerate(_noise(self.model))}
+        for other in self.others:
+            weights = getattr(other, "best_weights", None) or []
+            arrays.update({f"best{n:04d}": np.asarray(w) for n, w in enumerate(weights)})
+        np.savez(fresh / "arrays.npz", **arrays)
+        states = {
+            type(other).__name__: {
+                name: float(getattr(other, name))
+                for name in REMEMBERED
+                if getattr(other, name, None) is not None
+            }
+            for other in self.others
+        }
+        state = {
+            "history": self.history,
+            "callbacks": states,
+            "stopped": bool(self.model.stop_training),
+        }
+        (fresh / "state.json").write_text(json.dumps(state))
+        old = list(self.folder.glob("epoch-????"))
+        os.replace(fresh, self.folder / f"epoch-{epoch:04d}")
+        for folder in old:
+            shutil.rmtree(folder)
+        self.run.write_history(self.history)
+
+
+def _noise(model):
+    """The states of the model's random generators: in `variables`, but not in `weights`."""
+    known = {id(variable) for variable in model.weights}
+    return [variable for variable in model.variables if id(variable) not in known]
+
+
+def predict(model, pictures):
+    """Probabilities (n, classes) float32 for a dataset in its own order, without a progress bar."""
+    return np.concatenate(
+        [np.asarray(model.predict_on_batch(pictures[i][0])) for i in range(len(pictures))]
+    )

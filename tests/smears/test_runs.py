@@ -1,0 +1,70 @@
+"""A run folder is keyed by its settings, written whole, and read back exactly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smears import runs
+
+
+def _frame(count=4):
+    return pd.DataFrame(
+        {
+            "path": [f"/p/ä {n}.png" for n in range(count)],
+            "subject": ["007", "", "NA", "null"][:count],
+            "source": [str(n) for n in range(count)],
+            "part": "test",
+            "label": "Healthy",
+        }
+    )
+
+
+def test_equal_settings_share_a_folder_and_any_change_makes_another(tmp_path):
+    first = runs.Run(tmp_path, "VGG19 seed 0", {"a": 1, "b": [1, 2]})
+    assert runs.Run(tmp_path, "VGG19 seed 0", {"b": [1, 2], "a": 1}).folder == first.folder
+    assert runs.Run(tmp_path, "VGG19 seed 0", {"a": 1, "b": [2, 1]}).folder != first.folder
+
+
+def test_float32_probabilities_and_odd_names_survive_the_file(tmp_path):
+    run = runs.Run(tmp_path, "row", {})
+    scores = np.random.default_rng(0).dirichlet([1, 1, 1], 4).astype(np.float32)
+    run.write_predictions(_frame(), ["Healthy", "1", "ALL-Pro-B"], scores)
+    back = run.predictions
+    assert runs.classes_of(back) == ["Healthy", "1", "ALL-Pro-B"]
+    assert (back[runs.classes_of(back)].to_numpy(np.float32) == scores).all()
+    assert back[runs.KEYS].equals(_frame().astype(back[runs.KEYS].dtypes))
+
+
+def test_a_run_is_finished_by_its_predictions_alone_and_its_checkpoint_goes(tmp_path):
+    run = runs.Run(tmp_path, "row", {})
+    (run.folder / "checkpoint").mkdir()
+    assert not run.finished
+    run.write_predictions(_frame(), ["Healthy"], np.ones((4, 1)))
+    assert run.finished
+    assert not (run.folder / "checkpoint").exists()
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    runs.write_whole(path, "old")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.write_whole(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_facts_add_up(tmp_path):
+    run = runs.Run(tmp_path, "row", {})
+    run.note(weights="random")
+    run.note(seconds=2.5)
+    assert run.facts == {"weights": "random", "seconds": 2.5}
+
+
+def test_the_environment_names_versions_and_hardware():
+    found = runs.environment()
+    assert found["packages"]["numpy"] == np.__version__
+    assert "cores" in found["hardware"]

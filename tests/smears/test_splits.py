@@ -1,0 +1,130 @@
+"""Splits keep subjects apart, and the audit finds every leak that is planted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smears import splits
+
+
+def _catalogue(classes=3, subjects=10, images=4, seed=0):
+    """A scanned catalogue without files: every picture has its own hash and colours."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"class{c}", f"set:{c}-{s}", f"set:{c}-{s}-{i}")
+        for c in range(classes) for s in range(subjects) for i in range(images)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["label", "subject", "source"])
+    frame["path"] = [f"/pictures/{n}.png" for n in range(len(frame))]
+    frame["data"] = "set"
+    for column in ("part", "mask", "derived"):
+        frame[column] = ""
+    frame["sha256"] = [rng.bytes(32).hex() for _ in range(len(frame))]
+    frame["dhash"] = [rng.bytes(32).hex() for _ in range(len(frame))]
+    frame[splits.COLOURS] = rng.uniform(0, 255, (len(frame), 6))
+    return frame
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_subject_is_on_both_sides_of_a_split(seed):
+    frame = _catalogue(subjects=13, seed=seed)
+    parts = splits.split(frame, "subject", seed)
+    assert frame.assign(part=parts).groupby("subject")["part"].nunique().max() == 1
+    assert splits.audit(frame, parts).failures == ()
+
+
+def test_parts_are_60_20_20_in_every_class():
+    frame = _catalogue()
+    parts = splits.split(frame)
+    shares = pd.crosstab(frame["label"], parts, normalize="index")
+    assert np.allclose(shares[["train", "validation", "test"]], [0.6, 0.2, 0.2])
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another():
+    frame = _catalogue()
+    assert splits.split(frame, seed=1).equals(splits.split(frame, seed=1))
+    assert not splits.split(frame, seed=1).equals(splits.split(frame, seed=2))
+
+
+def test_without_known_subjects_crops_of_one_source_image_stay_together():
+    frame = _catalogue()
+    frame["source"] = frame["subject"]
+    frame["subject"] = ""
+    parts = splits.split(frame, "subject")
+    assert frame.assign(part=parts).groupby("source")["part"].nunique().max() == 1
+
+
+def test_splitting_by_image_tears_subjects_apart_and_the_audit_counts_them():
+    frame = _catalogue()
+    parts = splits.split(frame, "image")
+    result = splits.audit(frame, parts, "image")
+    assert "subject on two sides (" in result.line
+    assert result.failures == ()
+    assert any("subject on two sides" in text for text in splits.audit(frame, parts).failures)
+
+
+def test_near_duplicates_of_two_subjects_are_kept_on_one_side():
+    frame = _catalogue()
+    other = 4 * 10 * 2
+    for column in ("dhash", *splits.COLOURS):
+        frame.loc[other, column] = frame.loc[0, column]
+    assert [0, other] in splits.near_duplicates(frame).tolist()
+    for seed in range(5):
+        parts = splits.split(frame, seed=seed)
+        assert parts[0] == parts[other]
+
+
+@pytest.mark.parametrize(
+    ("column", "named"),
+    [("subject", "subject"), ("source", "source"), ("sha256", "byte-identical")],
+)
+def test_a_planted_leak_is_named(column, named):
+    frame = _catalogue()
+    parts = splits.split(frame)
+    train, test = (parts[parts == part].index[0] for part in ("train", "test"))
+    frame.loc[test, column] = frame.loc[train, column]
+    assert any(text.startswith(named) for text in splits.audit(frame, parts).failures)
+
+
+def test_a_planted_near_duplicate_is_named_with_both_files():
+    frame = _catalogue()
+    parts = splits.split(frame)
+    train, test = (parts[parts == part].index[0] for part in ("train", "test"))
+    for column in ("dhash", *splits.COLOURS):
+        frame.loc[test, column] = frame.loc[train, column]
+    (failure,) = splits.audit(frame, parts).failures
+    assert frame["path"][train] in failure
+    assert frame["path"][test] in failure
+
+
+def test_an_augmented_picture_outside_training_fails_under_every_protocol():
+    frame = _catalogue()
+    parts = splits.split(frame)
+    frame.loc[parts[parts == "validation"].index[0], "derived"] = "augmentation"
+    for by in splits.UNITS:
+        assert any("outside training" in text for text in splits.audit(frame, parts, by).failures)
+
+
+def test_a_class_with_one_subject_is_refused_with_its_name(tmp_path):
+    frame = _catalogue()
+    frame.loc[frame["label"] == "class0", "subject"] = "set:only"
+    with pytest.raises(splits.LeakError, match="class0"):
+        splits.stored(frame, "mark", tmp_path)
+
+
+def test_official_parts_are_kept_and_a_missing_validation_part_is_cut_from_training():
+    frame = _catalogue()
+    frame["part"] = np.where(frame["subject"].str.endswith(("8", "9")), "test", "train")
+    parts = splits.split(frame)
+    assert ((parts == "test") == (frame["part"] == "test")).all()
+    assert 0.15 < (parts == "validation").mean() < 0.25
+
+
+def test_a_stored_split_is_read_back_and_a_foreign_one_refused(tmp_path):
+    frame = _catalogue()
+    first, _, name = splits.stored(frame, "mark", tmp_path)
+    again, _, other = splits.stored(frame, "mark", tmp_path)
+    assert first.tolist() == again.tolist()
+    assert name == other
+    with pytest.raises(splits.LeakError, match="delete the file"):
+        splits.stored(_catalogue(seed=9), "mark", tmp_path)

@@ -1,0 +1,147 @@
+"""Training in a run folder: a kill loses nothing, and a resumed run ends where it would have."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from smears import runs, training
+from smears.pictures import Pictures
+
+SCRIPT = """
+    import sys, time
+    from pathlib import Path
+    import numpy as np
+    from smears.backend import start
+    start()
+    import keras
+    from smears import runs, training
+    from smears.pictures import Pictures
+
+    folder, wait = Path(sys.argv[1]), float(sys.argv[2])
+    keras.utils.set_random_seed(3)
+    store = folder.parent / "store.npy"
+    labels = np.arange(24) % 3
+    train = Pictures(store, np.arange(16), labels[:16], classes=3, batch_size=4,
+                     preprocess="tf", shuffle=True, seed=3)
+    held = Pictures(store, np.arange(16, 24), labels[16:], classes=3, batch_size=4,
+                    preprocess="tf")
+    net = keras.Sequential([
+        keras.Input((16, 16, 3)), keras.layers.Conv2D(4, 3, activation="relu"),
+        keras.layers.BatchNormalization(), keras.layers.Flatten(),
+        keras.layers.AlphaDropout(0.5), keras.layers.Dense(3, activation="softmax")])
+    net.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", metrics=["accuracy"])
+
+    class Slow(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            time.sleep(wait)
+
+    run = runs.Run(folder, "row", {"seed": 3})
+    others = [keras.callbacks.EarlyStopping(patience=9, restore_best_weights=True),
+              keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.5)]
+    training.fit(net, train, held, run, 6, callbacks=[*others, Slow()], title="test")
+    np.save(folder / "probabilities.npy", training.predict(net, held))
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (24, 16, 16, 3), np.uint8)
+    np.save(tmp_path / "store.npy", images)
+    return tmp_path / "store.npy"
+
+
+def _start(folder, wait):
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder), str(wait)],
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.contract
+@pytest.mark.slow
+def test_a_killed_run_ends_with_the_predictions_of_an_uninterrupted_one(tmp_path, store):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert _start(whole, 0).wait() == 0
+    process = _start(killed, 0.15)
+    deadline = time.monotonic() + 120
+    while not list(killed.glob("*/checkpoint/epoch-0002")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (killed / "probabilities.npy").exists()
+    assert _start(killed, 0).wait() == 0
+    first, second = (np.load(folder / "probabilities.npy") for folder in (whole, killed))
+    assert np.array_equal(first, second)
+    histories = [runs.Run(folder, "row", {"seed": 3}).history for folder in (whole, killed)]
+    columns = ["loss", "val_loss", "accuracy", "learning_rate"]
+    assert histories[0][columns].equals(histories[1][columns])
+
+
+def _tiny(store):
+    labels = np.arange(24) % 3
+    train = Pictures(
+        store, np.arange(16), labels[:16], classes=3, batch_size=8, preprocess="tf", shuffle=True
+    )
+    held = Pictures(store, np.arange(16, 24), labels[16:], classes=3, batch_size=8, preprocess="tf")
+    network = keras.Sequential(
+        [keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
+    )
+    network.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return network, train, held
+
+
+@pytest.mark.contract
+def test_a_finished_training_is_not_repeated(tmp_path, store):
+    run = runs.Run(tmp_path, "row", {})
+    network, train, held = _tiny(store)
+    first = training.fit(network, train, held, run, 2)
+    expected = training.predict(network, held)
+    other, train, held = _tiny(store)
+    again = training.fit(other, train, held, run, 2)
+    assert again == first
+    assert np.array_equal(training.predict(other, held), expected)
+
+
+@pytest.mark.contract
+def test_early_stopping_is_remembered_and_its_best_weights_come_back(tmp_path, store):
+    run = runs.Run(tmp_path, "row", {})
+
+    def stop():
+        return keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=1, min_delta=1e9, restore_best_weights=True
+        )
+
+    network, train, held = _tiny(store)
+    history = training.fit(network, train, held, run, 9, callbacks=[stop()])
+    assert len(history) == 2
+    other, train, held = _tiny(store)
+    assert len(training.fit(other, train, held, run, 9, callbacks=[stop()])) == 2
+    assert np.array_equal(training.predict(other, held), training.predict(network, held))
+
+
+@pytest.mark.contract
+def test_the_history_holds_scores_and_seconds_of_each_epoch(tmp_path, store):
+    run = runs.Run(tmp_path, "row", {})
+    training.fit(*_tiny(store), run, 2)
+    assert len(run.history) == 2
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} <= set(run.history)
+    assert (run.history["seconds"] > 0).all()
+
+
+def test_class_weights_average_to_one_over_the_pictures():
+    labels = np.array([0] * 6 + [1] * 3 + [2])
+    weights = training.class_weights(labels, 3)
+    assert weights == {0: 10 / 18, 1: 10 / 9, 2: 10 / 3}
+    assert np.isclose(np.mean([weights[label] for label in labels]), 1)

@@ -1,0 +1,67 @@
+"""Who may import whom, read from the source: smears knows neither paper, neither paper the other."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {
+    "smears": {"leukocytenet", "cotconet", "experiments", "tests"},
+    "leukocytenet": {"cotconet", "experiments", "tests"},
+    "cotconet": {"leukocytenet", "experiments", "tests"},
+}
+KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
+NUMBERS_ONLY = ("metrics", "statistics", "published", "forensics", "splits", "runs", "colour")
+
+
+def _imports(path):
+    """The top-level names of all packages that a file imports anywhere."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_no_arrow_points_the_wrong_way(package):
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    wrong = {str(path): _imports(path) & FORBIDDEN[package] for path in files}
+    assert not {path: names for path, names in wrong.items() if names}
+
+
+@pytest.mark.parametrize("name", NUMBERS_ONLY)
+def test_what_stands_behind_the_predictions_needs_no_keras(name):
+    assert not _imports(ROOT / "smears" / f"{name}.py") & KERAS
+
+
+def test_tensorflow_is_imported_only_inside_functions():
+    for package in FORBIDDEN:
+        for path in (ROOT / package).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+            names = {alias.name.split(".")[0] for n in top for alias in n.names}
+            names |= {(n.module or "").split(".")[0] for n in top if isinstance(n, ast.ImportFrom)}
+            assert not names & {"tensorflow", "jax"}, path
+
+
+@pytest.mark.parametrize("script", sorted(p.stem for p in (ROOT / "experiments").glob("*.py")))
+def test_help_teaches_without_starting_a_backend(script):
+    code = (
+        "import runpy, sys; sys.argv = [sys.argv[1], '--help']\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
+    )
+    path = ROOT / "experiments" / f"{script}.py"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "LOADED []" in done.stdout
+    assert "--out" in done.stdout
