@@ -6,27 +6,33 @@ import keras
 import numpy as np
 
 from leukocytenet import augmentation, baselines, model
-from smears import features, initialisation, pictures, training, weights
+from smears import features, initialisation, pictures, training
+from smears import weights as weight_files
 from smears.study import Unavailable
 
-# Where the batch-normalised tail of a network would be random, its last pretrained layer stands
-# in; `--weights` decides by the layers that the file has.
-FALLBACK = "random, scaled layer by layer to unit variance (no ImageNet weights without network)"
+WHOLE = {
+    "LeukocyteNet": model.LeukocyteNet,
+    "VGG19 Only": model.VGG19Only,
+    "Swin Transformer Only": model.SwinOnly,
+}
+
+# The recipe that trained in trials rescales random layers to this deviation (assumed, D15).
+START_DEVIATION = 0.7
 
 
 def train_whole(task, run):
     """Train LeukocyteNet, VGG19 alone or the Swin branch alone, all weights trainable.
 
     Adam with warm-up and cosine decay, categorical cross-entropy, class weights, augmentation of
-    the training part alone (stated: 3-3-2, 4-4; learning rate and schedule assumed).
+    the training part alone (stated: 3-3-2, 4-4; learning rate and schedule assumed, D8).
     """
     s = run.settings
     keras.utils.set_random_seed(s["seed"])
-    began = time.perf_counter()
     store = pictures.store(task.catalogue, s["size"], task.cache)
-    train = _pictures(task, store, "caffe", ["train"], s, augment="epoch")
-    validation = _pictures(task, store, "caffe", ["validation"], s)
-    network, kind = _network(task, s, train)
+    train = _pictures(task, store, "caffe", "train", s, augment="epoch", shuffle=True)
+    validation = _pictures(task, store, "caffe", "validation", s)
+    network, kind = _network(task, s, store)
+    run.note(weights=kind, parameters=network.count_params())
     steps = s["epochs"] * len(train)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=s["learning_rate"], warmup_steps=max(1, int(s["warmup"] * steps))
@@ -36,36 +42,44 @@ def train_whole(task, run):
         "categorical_crossentropy",
         metrics=["accuracy"],
     )
-    weight = training.class_weights(train.labels, len(task.classes)) if s["balance"] else None
-    run.note(weights=kind, parameters=network.count_params())
+    weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
     training.fit(
         network, train, validation, run, s["epochs"], class_weight=weight, title=s["model"]
     )
-    _finish(task, run, network, store, "caffe", began)
+    _finish(task, run, network, store, "caffe")
 
 
 def train_head(task, run):
     """Train a softmax head on a frozen network's features, each picture seen once.
 
-    As the authors' notebook has it, without its mistakes: the network's own preprocessing, every
-    training picture in every epoch, labels and predictions of the same pictures in one order.
+    As the authors' notebook has it, without its mistakes (D11): the network's own preprocessing,
+    every training picture in every epoch, labels and predictions of the same pictures in one
+    order.
     """
     s = run.settings
     keras.utils.set_random_seed(s["seed"])
-    began = time.perf_counter()
     mode = baselines.BACKBONES[s["model"]].preprocess
     store = pictures.store(task.catalogue, s["size"], task.cache)
-    train = _pictures(task, store, mode, ["train"], s, augment="once", shuffle=False)
-    validation = _pictures(task, store, mode, ["validation"], s)
-    backbone, kind = _backbone(task, s, train)
-    run.note(weights=kind, parameters=backbone.count_params())
-    train_features = _features(task, backbone, train, s, "train")
-    validation_features = _features(task, backbone, validation, s, "validation")
-    head = baselines.head(backbone.output_shape[1:], len(task.classes), s["pooling"])
+    train = _pictures(task, store, mode, "train", s, augment="once")
+    validation = _pictures(task, store, mode, "validation", s)
+    frozen, kind = _backbone(task, s, store, mode)
+    run.note(weights=kind, parameters=frozen.count_params())
+    began = time.perf_counter()
+    key = f"{s['model']} {s['size']} {features.weights_hash(frozen)}"
+    sets = [
+        features.Features(
+            features.frozen_features(frozen, part, task.cache, key), part.labels,
+            classes=len(task.classes), batch_size=s["batch_size"], shuffle=part is train,
+            seed=s["seed"],
+        )
+        for part in (train, validation)
+    ]  # fmt: skip
+    run.note(feature_seconds=time.perf_counter() - began)
+    head = baselines.head(frozen.output_shape[1:], len(task.classes), s["pooling"])
     head.compile(
         keras.optimizers.Adam(s["learning_rate"]), "categorical_crossentropy", metrics=["accuracy"]
     )
-    weight = training.class_weights(train.labels, len(task.classes)) if s["balance"] else None
+    weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
     callbacks = [
         keras.callbacks.ReduceLROnPlateau(monitor="val_accuracy", **s["plateau"]),
         keras.callbacks.EarlyStopping(
@@ -73,7 +87,122 @@ def train_head(task, run):
         ),
     ]
     training.fit(
-        head, train_features, validation_features, run, s["epochs"],
-        class_weight=weight, callbacks=callbacks, title=s["model"],
+        head, *sets, run, s["epochs"], class_weight=weight, callbacks=callbacks, title=s["model"]
+    )
+    _finish(task, run, baselines.whole(frozen, head), store, mode)
+
+
+def predict(run, frame, task):
+    """Predictions table of other pictures by the run's stored network, kept in its folder.
+
+    Args:
+        run: finished smears.runs.Run. frame: catalogue with its `part`. task: for the cache.
+    """
+    network = keras.saving.load_model(run.folder / "model.keras", compile=False)
+    store = pictures.store(frame, run.settings["size"], task.cache)
+    shown = pictures.Pictures(
+        store, np.arange(len(frame)), np.zeros(len(frame), int), classes=len(task.classes),
+        batch_size=run.settings["batch_size"], preprocess=run.facts["preprocess"],
     )  # fmt: skip
-    _finish(task, run, baselines.whole(backbone, head), store, mode, began)
+    return training.predict(network, shown)
+
+
+def _pictures(task, store, mode, part, s, augment=None, shuffle=False):
+    """The Pictures of one part; with `augment`, balanced and augmented (training alone)."""
+    positions, copies = task.positions(part), None
+    if augment and s["augment"]:
+        names = task.catalogue["label"].iloc[positions].tolist()
+        chosen, copies = augmentation.balance(names)
+        positions = positions[chosen]
+    return pictures.Pictures(
+        store, positions, task.labels(positions), classes=len(task.classes),
+        batch_size=s["batch_size"], preprocess=mode, copies=copies,
+        augmenter=augmentation.augmenter() if augment and s["augment"] else None,
+        augment=augment or "epoch", shuffle=shuffle, seed=s["seed"],
+    )  # fmt: skip
+
+
+def _network(task, s, store):
+    """(network with its starting weights, what they are in words)."""
+    arguments = {
+        key: s[key] for key in ("shift_size", "head", "alpha_dropout", "patch_size") if key in s
+    }
+    if s["model"] == "VGG19 Only":
+        arguments.pop("shift_size", None)
+    network = WHOLE[s["model"]](
+        (s["size"], s["size"], 3), len(task.classes), weights=None, **arguments
+    )
+    convolutions = [layer.name for layer in network.layers if layer.name.startswith("block")]
+    if s["model"] == "Swin Transformer Only":
+        return network, "random (nothing to transfer)"
+    path = weight_files.find(task.weights, "VGG19")
+    if path is not None:
+        report = weight_files.load(network, path)
+        lacking = [name for name in convolutions if name in report.missing]
+        if not lacking:
+            return network, f"ImageNet, from {path.name}"
+        _rescale(network, task, store, "caffe", lacking)
+        return network, (
+            f"{path.name} for {len(convolutions) - len(lacking)} of {len(convolutions)} "
+            "convolutions; the others random, layer-sequential unit variance"
+        )
+    try:
+        model.copy_imagenet(network)
+    except weight_files.NotAvailable as reason:
+        if not task.fallback:
+            raise Unavailable("no weights") from reason
+        _rescale(network, task, store, "caffe", convolutions)
+        return network, _random()
+    return network, "ImageNet"
+
+
+def _backbone(task, s, store, mode):
+    """(frozen network with its weights, what they are in words)."""
+    shape = (s["size"], s["size"], 3)
+    path = weight_files.find(task.weights, s["model"])
+    if path is not None:
+        network = baselines.backbone(s["model"], shape, None)
+        report = weight_files.load(network, path)
+        if not report.missing:
+            return network, f"ImageNet, from {path.name}"
+        network, last = weight_files.cut(network, report.missing)
+        return network, f"{path.name}, cut at {last} (the file lacks what follows)"
+    try:
+        return baselines.backbone(s["model"], shape, "imagenet"), "ImageNet"
+    except weight_files.NotAvailable as reason:
+        if not task.fallback:
+            raise Unavailable("no weights") from reason
+    network = baselines.backbone(s["model"], shape, None)
+    _rescale(network, task, store, mode, None)
+    return network, _random()
+
+
+def _random():
+    return (
+        "random, layer-sequential unit variance, because the ImageNet weights could not be "
+        "downloaded: this row says nothing about transfer"
+    )
+
+
+def _rescale(network, task, store, mode, only):
+    """Give random layers a start that the signal survives, on the first training pictures."""
+    spread = task.positions("train")
+    chosen = np.sort(np.random.default_rng(0).permutation(spread)[:16])
+    batch = pictures.preprocess(np.load(store, mmap_mode="r")[chosen], mode)
+    initialisation.unit_variance(network, batch, target=START_DEVIATION, only=only)
+
+
+def _finish(task, run, network, store, mode):
+    """Predict validation and test pictures, keep the network, finish the run."""
+    positions = task.positions("validation", "test")
+    shown = pictures.Pictures(
+        store, positions, task.labels(positions), classes=len(task.classes),
+        batch_size=run.settings["batch_size"], preprocess=mode,
+    )  # fmt: skip
+    probabilities = training.predict(network, shown)
+    fresh = run.folder / "model.partial.keras"
+    network.save(fresh, include_optimizer=False)
+    fresh.replace(run.folder / "model.keras")
+    run.note(preprocess=mode, classes=list(task.classes))
+    frame = task.catalogue.iloc[positions].assign(part=task.parts.iloc[positions])
+    run.write_predictions(frame, task.classes, probabilities)

@@ -150,5 +150,6 @@ def _band(value):
 
 def _draw(value, rng):
     low, high = _band(value)
-    size = rng.uniform(-high, high) if low == 0 else rng.uniform(low, high) * rng.choice((-1, 1))
-    return float(size)
+    if low == 0:
+        return float(rng.uniform(-high, high))
+    return float(rng.uniform(low, high)) * (1 if rng.random() < 0.5 else -1)

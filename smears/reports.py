@@ -108,6 +108,17 @@ def picture(table, title, lines, path):
     plt.close(figure)
 
 
+def save_figure(figure, lines, folder, stem):
+    """Save a matplotlib figure as PNG and PDF, and its caption as text. Returns the paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f"{stem}.txt", "\n".join(lines) + "\n")
+    for ending in ("png", "pdf"):
+        figure.savefig(folder / f"{stem}.{ending}", dpi=150, bbox_inches="tight")
+    pyplot().close(figure)
+    return [folder / f"{stem}.{ending}" for ending in ("png", "pdf", "txt")]
+
+
 def contact_sheet(images, titles, path, columns=8, heading=""):
     """Pictures side by side under short titles, saved to `path` (PNG, or PDF by its ending).
 

@@ -19,24 +19,34 @@ PROFILES = ("quick", "laptop", "paper")
 
 @dataclass(frozen=True)
 class Study:
-    """One table of one paper.
+    """One table or figure of one paper.
 
     Args:
         paper: package whose paper.yaml holds the published numbers, e.g. "leukocytenet".
-        table: its number in the paper.
-        make: function of `Results` that returns (DataFrame of texts, list of caption lines).
-        recipe: module with `PROFILES`, `settings(profile, **row)`, `train(task, run)`.
+        recipe: module with `CLASSES`, `PROFILES`, `settings(profile, **row)`,
+            `train(task, run)` and `predict(run, frame, task)`.
+        make: for a table, a function of `Results` that returns (DataFrame of texts, list of
+            caption lines); for a figure, one that returns (matplotlib figure, caption lines).
+        table, figure: its number in the paper, one of the two.
         rows: label -> the keyword arguments in which the row differs from the full method,
             whose row is {}. Without rows nothing is trained.
         needs_data: whether the table shows anything of the catalogue.
+        external: whether the table has a column for another data set (--external).
     """
 
     paper: str
-    table: int
-    make: Callable
     recipe: ModuleType
+    make: Callable
+    table: int = 0
+    figure: int = 0
     rows: dict[str, dict] = field(default_factory=dict)
     needs_data: bool = True
+    external: bool = False
+
+    @property
+    def name(self):
+        """E.g. "Table 5"."""
+        return f"Table {self.table}" if self.table else f"Figure {self.figure}"
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,35 @@ class Results:
             return [colour.predictions(self.catalogue, self.split[0], self.classes, label)]
         return [run.predictions for run in self.runs.get(label, [])]
 
+    def external(self, label):
+        """Like `predictions`, for the pictures of --external, from each run's stored network."""
+        frame = self.external_catalogue
+        return [
+            self.study.recipe.predict(run, frame, self.task) for run in self.runs.get(label, [])
+        ]
+
+    @cached_property
+    def external_catalogue(self):
+        """The catalogue of --external, its pictures in part "external"; only known classes."""
+        options = self.options
+        frame = sources.load([options.external], options.out / "data", skip_bad=options.skip_bad)
+        frame = frame[frame["label"].isin(self.classes)].reset_index(drop=True)
+        if frame.empty:
+            raise sources.SourceError(
+                f"--external {options.external} has none of the classes {', '.join(self.classes)}."
+            )
+        twins = set(frame["sha256"]) & set(self.catalogue["sha256"])
+        if twins:
+            raise splits.LeakError(
+                f"{len(twins)} pictures of --external {options.external} are byte-identical to "
+                "pictures of --data: an external test needs another source."
+            )
+        return frame.assign(part="external")
+
+    def published(self, row, column):
+        """A published number as text, "†" behind it where the paper contradicts itself; or "–"."""
+        return self.paper.text(self.study.table, row, column)
+
     def captions(self):
         """Lines that stand under every table made from runs."""
         options = self.options
@@ -191,7 +230,7 @@ class Results:
 
 
 def main(*studies, argv=None):
-    """Command line of a table script: parse, train what is missing, print, write the files."""
+    """Command line of a script: parse, train what is missing, print, write the files."""
     options = _parse(studies, argv)
     try:
         for study in studies:
@@ -215,13 +254,18 @@ def _show(study, options):
             print(note)
         print(results.split[1].line)
     results.train()
-    table, lines = study.make(results)
+    made, lines = study.make(results)
     paper = results.paper
-    title = f"{paper.name}, Table {study.table}: {paper.caption(study.table)}"
+    caption = paper.caption(study.table) if study.table else paper.figure_caption(study.figure)
+    title = f"{paper.name}, {study.name}: {caption}"
     lines = [*lines, *([results.verdict()] if study.needs_data else [])]
-    stem = f"{study.paper}_table{study.table}_{options.profile}"
-    paths = reports.write(table, title, lines, options.out / "tables", stem)
-    print(f"\n## {title}\n\n{reports.markdown(table)}\n")
+    stem = f"{study.paper}_{study.name.lower().replace(' ', '')}_{options.profile}"
+    print(f"\n## {title}\n")
+    if study.table:
+        paths = reports.write(made, title, lines, options.out / "tables", stem)
+        print(reports.markdown(made) + "\n")
+    else:
+        paths = reports.save_figure(made, lines, options.out / "figures", stem)
     print("\n".join(f"- {line}" for line in lines))
     print("\nWritten: " + ", ".join(str(path) for path in paths))
 
@@ -229,7 +273,7 @@ def _show(study, options):
 def _parse(studies, argv):
     rows = [label for study in studies for label in study.rows]
     papers = [study.paper for study in studies]
-    tables = " and ".join(f"{study.paper} Table {study.table}" for study in studies)
+    tables = " and ".join(f"{study.paper} {study.name}" for study in studies)
     parser = argparse.ArgumentParser(
         description=f"Make {tables}: train what has not been trained yet, and print the "
         "published numbers beside ours. Without arguments: drawn smears, and the quick profile "
@@ -249,7 +293,12 @@ def _parse(studies, argv):
             "--rows", nargs="+", metavar="ROW", choices=rows,
             help="only these rows, of: " + ", ".join(rows),
         )  # fmt: skip
-    parser.set_defaults(rows=None)
+    if any(study.external for study in studies):
+        parser.add_argument(
+            "--external", metavar="NAME:PATH",
+            help="another data set, not trained on, that the trained networks are tested on",
+        )  # fmt: skip
+    parser.set_defaults(rows=None, external=None)
     return finish(parser, parser.parse_args(argv))
 
 

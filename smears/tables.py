@@ -78,7 +78,7 @@ def accuracy_table(results, columns, first="Model"):
         predictions = results.predictions(label)
         row = {first: label}
         for column, (title, part, metric) in columns.items():
-            row[f"{title} published"] = results.paper.text(results.study.table, label, column)
+            row[f"{title} published"] = results.published(label, column)
             row[f"{title} ours (95% CI)"] = (
                 percent(interval(predictions, part, metric)) if predictions else "not run"
             )

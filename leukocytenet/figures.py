@@ -1,0 +1,129 @@
+"""LeukocyteNet's figures of measured results: 5 (accuracies), 6 (curves), 7 (confusion and ROC).
+
+Every function takes smears.study.Results and returns (matplotlib figure, caption lines). Colours
+are Okabe and Ito's, which colour-blind readers can tell apart.
+"""
+
+import numpy as np
+
+from smears import metrics
+from smears.reports import pyplot
+from smears.runs import classes_of
+from smears.tables import confusions, interval
+
+PUBLISHED, OURS = "#999999", "#0072B2"
+PALETTE = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000",
+    "#7F7F7F", "#8C564B",
+)  # fmt: skip
+
+
+def accuracies(results):
+    """Figure 5: test accuracy of every network, published beside ours with its interval."""
+    plt = pyplot()
+    labels = list(results.study.rows)
+    figure, axes = plt.subplots(figsize=(8, 4))
+    for place, label in enumerate(labels):
+        published = results.paper.value(5, label, "test_accuracy").value
+        axes.bar(
+            place - 0.2, published, 0.38, color=PUBLISHED, label="published" if not place else ""
+        )
+        predictions = results.predictions(label)
+        if predictions:
+            value, low, high = (100 * x for x in interval(predictions, "test", "accuracy"))
+            error = [[max(value - low, 0)], [max(high - value, 0)]]
+            axes.bar(
+                place + 0.2, value, 0.38, yerr=error, capsize=3, color=OURS,
+                label="ours, 95% interval" if not place else "",
+            )  # fmt: skip
+            axes.text(place + 0.2, 2, f"{value:.1f}", ha="center", color="white", fontsize=8)
+        else:
+            axes.text(place + 0.2, 2, "not run", ha="center", rotation=90, fontsize=8)
+        axes.text(place - 0.2, 2, f"{published:.1f}", ha="center", color="white", fontsize=8)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_ylabel("test accuracy, %")
+    axes.set_ylim(0, 105)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    _open(axes)
+    return figure, results.captions()
+
+
+def curves(results):
+    """Figure 6: accuracy (a) and loss (b) of training and validation, epoch by epoch."""
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
+    for axis, title, keys in zip(
+        axes, ("(a) accuracy", "(b) loss"),
+        (("accuracy", "val_accuracy"), ("loss", "val_loss")), strict=True,
+    ):  # fmt: skip
+        for number, run in enumerate(results.runs.get("LeukocyteNet", [])):
+            history = run.history
+            epochs = np.arange(1, len(history) + 1)
+            for key, colour, name in zip(keys, PALETTE, ("training", "validation"), strict=False):
+                axis.plot(
+                    epochs, history[key], color=colour, marker="o", markersize=3,
+                    label=name if not number else "",
+                )  # fmt: skip
+        axis.set_xlabel("epoch")
+        axis.set_title(title)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(frameon=False)
+        _open(axis)
+    lines = results.captions()
+    lines.append(
+        "Training accuracy is the mean over an epoch's steps with dropout and augmentation on; "
+        "validation is measured after the epoch without either."
+    )
+    return figure, lines
+
+
+def confusion_and_roc(results):
+    """Figure 7: confusion matrix (a) and one-against-rest ROC curves (b) of the test part."""
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 2, figsize=(13, 5.6), width_ratios=(1.15, 1))
+    predictions = results.predictions("LeukocyteNet")
+    if not predictions:
+        return figure, results.captions()
+    classes = classes_of(predictions[0])
+    matrix = confusions(predictions, "test").sum((0, 1))
+    _matrix(axes[0], matrix, classes)
+    table = predictions[0][predictions[0]["part"] == "test"]
+    codes = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
+    for number, (false, true, area) in enumerate(metrics.roc(codes, table[classes].to_numpy())):
+        axes[1].plot(
+            false, true, color=PALETTE[number % len(PALETTE)],
+            linestyle="-" if number < 5 else "--", label=f"{classes[number]} ({area:.3f})",
+        )  # fmt: skip
+    axes[1].plot([0, 1], [0, 1], color="#cccccc", linewidth=1, zorder=0)
+    axes[1].set_xlabel("false positive rate")
+    axes[1].set_ylabel("true positive rate")
+    axes[1].set_title(
+        "(b) ROC, one against the rest (area)" + ", first seed" * (len(predictions) > 1)
+    )
+    axes[1].legend(fontsize=8, loc="lower right")
+    _open(axes[1])
+    figure.tight_layout()
+    return figure, results.captions()
+
+
+def _matrix(axis, matrix, classes):
+    share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row in range(len(classes)):
+        for column in range(len(classes)):
+            if matrix[row, column]:
+                axis.text(
+                    column, row, str(matrix[row, column]), ha="center", va="center", fontsize=8,
+                    color="white" if share[row, column] > 0.55 else "black",
+                )  # fmt: skip
+    axis.set_xticks(range(len(classes)), classes, rotation=40, ha="right", fontsize=8)
+    axis.set_yticks(range(len(classes)), classes, fontsize=8)
+    axis.set_xlabel("predicted")
+    axis.set_ylabel("true")
+    axis.set_title("(a) test pictures, all seeds; shade: share of the row")
+
+
+def _open(axis):
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(axis="y", color="#e5e5e5", linewidth=0.7)
+    axis.set_axisbelow(True)

@@ -1,0 +1,206 @@
+"""One table of every picture: where it lies, what it shows, whose it is; checked when built."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from smears import images
+
+COLUMNS = ["path", "label", "subject", "source", "data", "part", "mask", "derived"]
+COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
+SCANNED = ["sha256", "width", "height", "dhash", *COLOURS, "note", "problem"]
+CHUNK = 256
+
+
+class BadImages(ValueError):
+    """Pictures that cannot be used, all of them by name, with the reason of each."""
+
+
+def build(rows, cache, *, skip_bad=False):
+    """Check and complete the rows that readers give.
+
+    Args:
+        rows: DataFrame with `COLUMNS`; "" = unknown.
+        cache: folder for the results of the scan, so that a file is read once.
+        skip_bad: leave bad pictures out and count them instead of raising.
+
+    Returns:
+        DataFrame, sorted by data set and path, with the scan's columns: sha256 of the file,
+        width, height, dhash (256-bit difference hash, 64 hexadecimal digits) and mean and
+        standard deviation of R, G, B at 96 x 96. `attrs["notes"]`: what people should know;
+        `attrs["left_out"]`: (path, reason) of each picture left out.
+
+    Raises:
+        BadImages: pictures that cannot be decoded, or byte-identical pictures with different
+            labels or subjects.
+    """
+    missing = [column for column in COLUMNS if column not in rows]
+    if missing:
+        raise ValueError(f"catalogue rows lack the columns {', '.join(missing)}")
+    frame = rows[COLUMNS].fillna("").astype(str)
+    frame = frame.sort_values(["data", "path"], kind="stable").reset_index(drop=True)
+    frame = pd.concat([frame, scan(frame["path"], cache)], axis=1)
+    notes = _conversions(frame)
+    bad = {i: text for i, text in frame["problem"].items() if text}
+    twins, same = _twins(frame.drop(index=list(bad)))
+    bad.update(twins)
+    if bad and not skip_bad:
+        lines = [f"  {frame['path'][i]}: {reason}" for i, reason in sorted(bad.items())]
+        raise BadImages(
+            f"{len(bad)} of {len(frame)} pictures cannot be used:\n"
+            + "\n".join(lines)
+            + "\nMend or remove them, or leave them out with --skip-bad."
+        )
+    left_out = [(frame["path"][i], reason) for i, reason in sorted(bad.items())]
+    if left_out:
+        notes.append(f"{len(left_out)} pictures left out (--skip-bad)")
+    if same:
+        notes.append(f"{len(same)} byte-identical copies of the same subject and label dropped")
+    frame = frame.drop(index=[*bad, *same]).drop(columns=["note", "problem"])
+    frame = frame.reset_index(drop=True)
+    if frame.empty:
+        raise BadImages("no usable picture is left")
+    frame.attrs["notes"] = notes + _small(frame)
+    frame.attrs["left_out"] = left_out
+    return frame
+
+
+def fingerprint(frame):
+    """12 hexadecimal digits that name the data, wherever the files lie."""
+    columns = ["sha256", "label", "subject", "source", "part", "derived"]
+    lines = sorted("\t".join(row) for row in frame[columns].astype(str).to_numpy().tolist())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def counts(frame):
+    """Number of pictures of each label, a Series sorted by name."""
+    return frame["label"].value_counts().sort_index()
+
+
+def scan(paths, cache):
+    """Read every file once: hashes, size, colours, or the problem with it.
+
+    Args:
+        paths: Series of file paths. cache: folder of scan.csv, keyed by path, size and mtime.
+
+    Returns:
+        DataFrame with the columns `SCANNED`, a row a path.
+    """
+    store = Path(cache) / "scan.csv"
+    known = _stored(store)
+    keys = [_key(path) for path in paths]
+    wanted = [(key, path) for key, path in zip(keys, paths, strict=True) if key not in known]
+    if wanted:
+        with (
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            tqdm(total=len(wanted), desc="Reading pictures", unit="picture") as bar,
+        ):
+            for start in range(0, len(wanted), CHUNK):
+                chunk = wanted[start : start + CHUNK]
+                for (key, _), found in zip(chunk, pool.map(_scan, chunk), strict=True):
+                    known[key] = found
+                    bar.update()
+        table = pd.DataFrame([{"key": key, **found} for key, found in known.items()])
+        store.parent.mkdir(parents=True, exist_ok=True)
+        fresh = store.with_suffix(f".{os.getpid()}.partial")
+        table.to_csv(fresh, index=False)
+        os.replace(fresh, store)
+    return pd.DataFrame([known[key] for key in keys], columns=SCANNED)
+
+
+def _key(path):
+    try:
+        status = os.stat(path)
+    except OSError:
+        return f"{path}|missing"
+    return f"{path}|{status.st_size}|{status.st_mtime_ns}"
+
+
+def _stored(path):
+    """Scan results on disk; a torn or foreign file counts as none."""
+    try:
+        text = dict.fromkeys(["key", "sha256", "dhash", "note", "problem"], str)
+        table = pd.read_csv(path, dtype=text, keep_default_na=False)
+        return table.set_index("key")[SCANNED].to_dict("index")
+    except (OSError, ValueError, KeyError, pd.errors.ParserError):
+        return {}
+
+
+def _scan(entry):
+    _, path = entry
+    empty = dict.fromkeys(SCANNED, "") | dict.fromkeys(["width", "height", *COLOURS], 0)
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+        image, note = images.describe(content)
+    except OSError as problem:
+        return empty | {"problem": f"cannot be read ({problem.strerror or problem})"}
+    except images.BadImage as problem:
+        return empty | {"problem": str(problem)}
+    small = images.resize(image, 96).reshape(-1, 3).astype(np.float64)
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "dhash": difference_hash(image),
+        **dict(zip(COLOURS, np.round([*small.mean(0), *small.std(0)], 3).tolist(), strict=True)),
+        "note": note,
+        "problem": "",
+    }
+
+
+def difference_hash(image):
+    """256-bit hash of a picture's coarse look: is each of 16 x 16 cells darker than the next.
+
+    Args:
+        image: uint8 (height, width, 3).
+
+    Returns:
+        64 hexadecimal digits. Copies that were resized or compressed again differ in few bits.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    cells = cv2.resize(grey, (17, 16), interpolation=cv2.INTER_AREA)
+    return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes().hex()
+
+
+def _conversions(frame):
+    found = frame["note"][frame["note"] != ""].value_counts()
+    return [f"{count} pictures: {note}" for note, count in found.items()]
+
+
+def _twins(frame):
+    """({row: reason} of contradictory copies, [rows] of harmless ones) among equal files."""
+    bad, same = {}, []
+    for _, group in frame.groupby("sha256", sort=False):
+        if len(group) < 2:
+            continue
+        names = ", ".join(group["path"])
+        if group["label"].nunique() > 1:
+            labels = "/".join(sorted(set(group["label"])))
+            bad.update(
+                {i: f"byte-identical, different labels {labels}: {names}" for i in group.index}
+            )
+        elif group["subject"].nunique() > 1:
+            # The first is kept: the picture itself is good, only its owner is in doubt.
+            reason = f"byte-identical to {group['path'].iloc[0]} of another subject"
+            bad.update(dict.fromkeys(group.index[1:], reason))
+        else:
+            same += list(group.index[1:])
+    return bad, same
+
+
+def _small(frame):
+    """A note for every class that no split can serve: one picture, or one subject."""
+    unit = frame["subject"].where(frame["subject"] != "", frame["source"])
+    numbers = unit.groupby(frame["label"]).nunique()
+    return [
+        f"class {label} has only {count} subject{'s' * (count > 1)} or source images: "
+        "a split needs five, spread over all parts"
+        for label, count in numbers.items() if count < 5
+    ]  # fmt: skip

@@ -1,0 +1,114 @@
+"""Intervals and tests: bootstrap over subjects, exact tests, and what the papers compute."""
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_table
+from statsmodels.stats.multitest import multipletests
+
+
+def grouped_confusions(predictions, classes, unit):
+    """Confusion matrices of each independent unit.
+
+    Args:
+        predictions: DataFrame with a column `label` and a probability column a class.
+        classes: class names.
+        unit: Series of the same length: subject (or source image) of each prediction.
+
+    Returns:
+        Integer array (units, classes, classes), units in sorted order.
+    """
+    names = np.array(list(classes))
+    true = predictions["label"].map({name: n for n, name in enumerate(names)}).to_numpy(int)
+    said = predictions[list(classes)].to_numpy().argmax(1)
+    units, code = np.unique(unit.to_numpy(str), return_inverse=True)
+    found = np.zeros((len(units), len(names), len(names)), int)
+    np.add.at(found, (code, true, said), 1)
+    return found
+
+
+def bootstrap_by_subject(confusions, statistic, *, resamples=2000, seed=0, level=0.95):
+    """Percentile interval of a score over resampled subjects, and seeds where there are several.
+
+    Pictures of one subject are not independent, so whole subjects are drawn with replacement
+    (Davison and Hinkley 1997, section 3.8); with several seeds, seeds are drawn likewise in each
+    resample and the score is averaged over the drawn ones.
+
+    Args:
+        confusions: integer array (seeds, subjects, k, k), as many subjects in each seed.
+        statistic: function of matrices (..., k, k) that returns scores (...).
+        resamples, seed, level: number of resamples, their seed, the interval's level.
+
+    Returns:
+        (low, high).
+    """
+    return _percentiles(confusions, statistic, resamples, seed, level)
+
+
+def difference_by_subject(first, second, statistic, *, resamples=2000, seed=0, level=0.95):
+    """Mean difference of a score of two methods on the same subjects, with its interval.
+
+    Args:
+        first, second: confusions as in `bootstrap_by_subject`, equal in shape.
+
+    Returns:
+        (difference, low, high) of first minus second; subjects and seeds are resampled jointly.
+    """
+    both = np.concatenate([first, second], axis=-1)
+
+    def apart(matrix):
+        k = matrix.shape[-2]
+        return statistic(matrix[..., :k]) - statistic(matrix[..., k:])
+
+    low, high = _percentiles(both, apart, resamples, seed, level)
+    return float(np.mean(apart(both.sum(1)))), low, high
+
+
+def _percentiles(counts, statistic, resamples, seed, level):
+    """Percentile interval over drawn subjects (axis 1) and seeds (axis 0) of (s, n, k, j)."""
+    seeds, subjects = counts.shape[:2]
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(subjects, np.full(subjects, 1 / subjects), resamples).astype(float)
+    sums = np.einsum("rs,nskj->rnkj", drawn, counts.astype(float))
+    chosen = rng.integers(0, seeds, (resamples, seeds))
+    means = np.nanmean(np.take_along_axis(statistic(sums), chosen, 1), axis=1)
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def above_chance(correct, total, chance):
+    """One-sided p of the exact binomial test that the accuracy is no better than chance."""
+    return float(stats.binomtest(int(correct), int(total), float(chance), "greater").pvalue)
+
+
+def mcnemar(first, second):
+    """Two-sided p of McNemar's exact test: do two methods err on different pictures equally often.
+
+    Args:
+        first, second: bool arrays (n,), whether each method was right on the same pictures.
+    """
+    table = [
+        [np.sum(first & second), np.sum(first & ~second)],
+        [np.sum(~first & second), np.sum(~first & ~second)],
+    ]
+    return float(mcnemar_table(table, exact=True).pvalue)
+
+
+def holm(values):
+    """p values corrected for their number by Holm's method, in the same order."""
+    return multipletests(values, method="holm")[1]
+
+
+def t_interval(values, level=0.95):
+    """(mean, half width) of Student's interval, taking the values as independent."""
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return float(values.mean()), float("nan")
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
+    return float(values.mean()), float(half)
+
+
+def paired_t(first, second):
+    """(t, two-sided p) of the paired t-test."""
+    found = stats.ttest_rel(first, second)
+    return float(found.statistic), float(found.pvalue)

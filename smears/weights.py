@@ -1,0 +1,226 @@
+"""Pretrained weights from files: whole or partial, by layer name; and ImageNet's, if reachable."""
+
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+# What a failed download taught this process, so that five rows do not try five times.
+_failed = []
+
+
+class NotAvailable(RuntimeError):
+    """Pretrained weights that cannot be had; the text says what to do."""
+
+
+class WrongFile(ValueError):
+    """A weights file that does not fit the network; the text names layer and shapes."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Which layers took weights from a file.
+
+    Args:
+        loaded, missing: names of the network's layers that have weights.
+        unused: names of layers in the file that the network lacks.
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def imagenet(constructor, **arguments):
+    """Build a keras.applications network with its ImageNet weights.
+
+    Raises:
+        NotAvailable: they cannot be downloaded; remembered, so that the next call fails at once.
+    """
+    if _failed:
+        raise NotAvailable(_failed[0])
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(15)
+    try:
+        return constructor(weights="imagenet", **arguments)
+    except Exception as problem:
+        # keras.utils.get_file turns every network error into a bare Exception.
+        if "fetch failure" not in str(problem):
+            raise
+        _failed.append(
+            "ImageNet weights could not be downloaded (no network?). Copy the files of "
+            "keras.applications to this machine and pass their folder with --weights."
+        )
+        raise NotAvailable(_failed[0]) from problem
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def load(network, path):
+    """Put a file's weights into the layers of the same name.
+
+    Args:
+        network: Keras model.
+        path: .npz with arrays `<number>_<layer>/<weight>` or `<layer>/<weight>`; .h5 in the older
+            layout of keras.applications; .weights.h5 or .keras of Keras 3 (the whole network).
+            Nothing in a file is run: no pickles, no code.
+
+    Returns:
+        Report. Layers that Keras numbers itself (conv2d_7) are matched by their order.
+
+    Raises:
+        WrongFile: unknown format, no layer in common, or a shape that does not fit.
+    """
+    path = Path(path)
+    if path.name.endswith((".weights.h5", ".keras")):
+        return _load_keras(network, path)
+    stored = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
+    named = _names(network)
+    missing = {name: layer for name, layer in named.items() if name not in stored}
+    pairs = [(layer, stored[name]) for name, layer in named.items() if name in stored]
+    unused = [name for name in stored if name not in named]
+    for name, layer in list(missing.items()):
+        # E.g. Xception's four residual convolutions, which keras.applications leaves unnamed.
+        shapes = [tuple(w.shape) for w in layer.weights]
+        fits = (u for u in unused if [a.shape for a in stored[u]] == shapes)
+        twin = next(fits, None) if _own_number(layer.name) is not None else None
+        if twin is not None:
+            pairs.append((layer, stored[twin]))
+            unused.remove(twin)
+            del missing[name]
+    if not pairs:
+        raise WrongFile(
+            f"{path}: no layer in common with {network.name}; the file has "
+            f"{', '.join(list(stored)[:5])} ..., the network {', '.join(list(named)[:5])} ..."
+        )
+    for layer, arrays in pairs:
+        _assign(layer, arrays, path)
+    return Report(
+        tuple(layer.name for layer, _ in pairs),
+        tuple(layer.name for layer in missing.values()),
+        tuple(unused),
+    )
+
+
+def find(given, name):
+    """The weights file that --weights gives for a network.
+
+    Args:
+        given: dict network name, or "" for any, -> file or folder.
+        name: e.g. "Inception V3"; in a folder, the file whose name holds it counts, upper and
+            lower case and signs apart ("inception_v3_notop.h5").
+
+    Returns:
+        pathlib.Path, or None.
+    """
+    if name in given and given[name].is_file():
+        return given[name]
+    folder = given.get(name, given.get(""))
+    if folder is None or folder.is_file():
+        return folder
+    wanted = re.sub("[^a-z0-9]", "", name.lower())
+    for path in sorted(folder.iterdir()):
+        plain = re.sub("[^a-z0-9]", "", path.name.lower())
+        if wanted in plain and path.suffix in (".npz", ".h5", ".keras"):
+            return path
+    return None
+
+
+def cut(network, missing):
+    """The part of a network up to the last layer that needs none of the missing ones.
+
+    Args:
+        network: functional Keras model. missing: names of layers without weights.
+
+    Returns:
+        (keras.Model, name of its last layer): cut where the whole signal passes one layer, so
+        never inside a block of parallel branches.
+
+    Raises:
+        WrongFile: already the first layers are missing.
+    """
+    place = {layer.name: number for number, layer in enumerate(network.layers)}
+    good, crossed = [], [0] * (len(place) + 1)
+    for number, layer in enumerate(network.layers):
+        parents = [place[p.operation.name] for n in layer._inbound_nodes for p in n.parent_nodes]
+        parents = [p for p in parents if p < number]
+        good.append(layer.name not in missing and all(good[p] for p in parents))
+        for parent in parents:
+            for between in range(parent + 1, number):
+                crossed[between] += 1
+    points = [i for i in range(1, len(good)) if good[i] and not crossed[i]]
+    if not points:
+        raise WrongFile(f"{network.name}: weights of its first layers are missing")
+    last = network.layers[points[-1]]
+    return keras.Model(network.input, last.output, name=f"{network.name}_to_{last.name}"), last.name
+
+
+def _assign(layer, arrays, path):
+    shapes, wanted = [a.shape for a in arrays], [tuple(w.shape) for w in layer.weights]
+    if shapes != wanted:
+        raise WrongFile(f"{path}: layer {layer.name} has shapes {shapes}, the network {wanted}")
+    layer.set_weights([array.astype("float32") for array in arrays])
+
+
+def _own_number(name):
+    """N of a name that Keras made (conv2d_7, batch_normalization), or None."""
+    found = re.fullmatch(r"(conv2d|batch_normalization|depthwise_conv2d|dense)(?:_(\d+))?", name)
+    return int(found[2] or 0) if found else None
+
+
+def _names(network):
+    """Layers with weights by name; names that Keras numbers start again at 0 in each network."""
+    named, own = {}, {}
+    for layer in network.layers:
+        if not layer.weights:
+            continue
+        if _own_number(layer.name) is None:
+            named[layer.name] = layer
+        else:
+            own.setdefault(re.sub(r"_\d+$", "", layer.name), []).append(layer)
+    for kind, layers in own.items():
+        for number, layer in enumerate(sorted(layers, key=lambda item: _own_number(item.name))):
+            named[kind + (f"_{number}" if number else "")] = layer
+    return named
+
+
+def _read_npz(path):
+    """Dict layer name -> list of arrays, in the file's order."""
+    found = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for key in sorted(arrays.files):
+            layer = re.sub(r"^\d+_", "", key.rpartition("/")[0])
+            found.setdefault(layer, []).append(arrays[key])
+    return found
+
+
+def _read_h5(path):
+    """The same from an .h5 file in the older layout (attribute layer_names)."""
+    try:
+        with h5py.File(path, "r") as file:
+            group = file["model_weights"] if "model_weights" in file else file
+            found = {}
+            for name in group.attrs["layer_names"]:
+                name = name.decode() if isinstance(name, bytes) else name
+                keys = group[name].attrs["weight_names"]
+                arrays = [np.asarray(group[name][key]) for key in keys]
+                if arrays:
+                    found[name] = arrays
+            return found
+    except (OSError, KeyError) as problem:
+        raise WrongFile(
+            f"{path}: neither .npz nor an .h5 of keras.applications ({problem}); files that Keras "
+            "3 wrote must end in .weights.h5 or .keras"
+        ) from problem
+
+
+def _load_keras(network, path):
+    try:
+        network.load_weights(path)
+    except (ValueError, OSError, KeyError) as problem:
+        raise WrongFile(f"{path}: does not fit {network.name}: {problem}") from problem
+    return Report(tuple(layer.name for layer in network.layers if layer.weights), (), ())
