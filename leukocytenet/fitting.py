@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from leukocytenet import augmentation, baselines, model
-from smears import features, initialisation, pictures, training
+from smears import backend, features, initialisation, pictures, training
 from smears import weights as weight_files
 from smears.study import Unavailable
 
@@ -31,7 +31,8 @@ def train_whole(task, run):
     store = pictures.store(task.catalogue, s["size"], task.cache)
     train = _pictures(task, store, "caffe", "train", s, augment="epoch", shuffle=True)
     validation = _pictures(task, store, "caffe", "validation", s)
-    network, kind = _network(task, s, store)
+    with backend.policy(s["precision"]):
+        network, kind = _network(task, s, store)
     run.note(weights=kind, parameters=network.count_params())
     steps = s["epochs"] * len(train)
     rate = keras.optimizers.schedules.CosineDecay(

@@ -6,6 +6,8 @@ does the work.
 
 from dataclasses import asdict, dataclass, field
 
+from smears import backend
+
 # The ten classes, in the order of Table 6.
 CLASSES = (
     "Lymphoma", "MDS", "ALL-Benign", "ALL-Early Pre-B", "ALL-Pre-B", "ALL-Pro-B", "AML", "CLL",
@@ -36,7 +38,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(64, 6, 96, 50, {"subjects": 10, "images": 4, "size": 96}),
+    "quick": Profile(64, 5, 96, 50, {"subjects": 20, "images": 3, "size": 96}),
     "laptop": Profile(128, 18, 224, 50, {"subjects": 20, "images": 10, "size": 224}),
     "paper": Profile(384, 50, 224, 50, {"subjects": 40, "images": 20, "size": 384}),
 }
@@ -77,12 +79,14 @@ def settings(profile, **row):
     sizes = asdict(PROFILES[profile])
     frozen = row.get("model") in FROZEN
     chosen = HEAD if frozen else HYBRID
-    unknown = set(row) - set(chosen) - {"model", "size", "epochs", "head", "patch_size"}
+    unknown = set(row) - set(chosen) - {"model", "size", "epochs", "head", "patch_size", "precision"}
     if unknown:
         raise ValueError(f"unknown settings of {row.get('model', 'LeukocyteNet')}: {unknown}")
     prefix = "frozen_" if frozen else ""
+    precision = {} if frozen else {"precision": backend.precision()}
     return {
         **chosen,
+        **precision,
         "size": sizes[prefix + "size"],
         "epochs": sizes[prefix + "epochs"],
         **row,
