@@ -94,7 +94,7 @@ def settings(profile, **row):
 
 
 def train(task, run):
-    """Train one row on a smears.study.Task and write its predictions into the run."""
+    """Train one row on a smears.material.Task and write its predictions into the run."""
     from leukocytenet import fitting
 
     if run.settings["model"] in FROZEN:

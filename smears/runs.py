@@ -52,6 +52,14 @@ class Run:
         if not (self.folder / "settings.json").exists():
             write_whole(self.folder / "settings.json", text)
 
+    @classmethod
+    def open(cls, folder):
+        """The run in an existing folder, whatever its name."""
+        run = cls.__new__(cls)
+        run.folder = Path(folder)
+        run.settings = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
+        return run
+
     @property
     def finished(self):
         """Whether predictions.csv is there, the last thing a training writes."""
@@ -72,6 +80,12 @@ class Run:
         path = self.folder / "environment.json"
         if not path.exists():
             write_whole(path, json.dumps(environment(), indent=1))
+
+    @property
+    def hardware(self):
+        """The machine that trained it, one phrase; "" if it was not recorded."""
+        path = self.folder / "environment.json"
+        return json.loads(path.read_text(encoding="utf-8"))["hardware"] if path.exists() else ""
 
     @property
     def history(self):
@@ -101,12 +115,17 @@ class Run:
     @property
     def predictions(self):
         """DataFrame: path, subject, source, part, label, then a probability column a class."""
-        return pd.read_csv(
-            self.folder / "predictions.csv",
-            dtype=dict.fromkeys(KEYS, str),
-            keep_default_na=False,
-            float_precision="round_trip",
-        )
+        return read_predictions(self.folder / "predictions.csv")
+
+
+def read_predictions(path):
+    """The predictions in a CSV file, exactly as they were written."""
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(KEYS, str),
+        keep_default_na=False,
+        float_precision="round_trip",
+    )
 
 
 def classes_of(predictions):

@@ -11,6 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
+from smears import InputError
+
 PARTS = ("train", "validation", "test")
 UNITS = ("subject", "source", "image")
 
@@ -23,7 +25,7 @@ COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
 SHUFFLES = 20
 
 
-class LeakError(ValueError):
+class LeakError(InputError):
     """A split that lets the test part be known before the test."""
 
 
@@ -118,7 +120,7 @@ def _folds(labels, unit, names, count, seed):
     if len(labels) == 0:
         return np.array([], dtype=object)
     if len(np.unique(unit)) < count:
-        raise ValueError(
+        raise InputError(
             f"only {len(np.unique(unit))} independent subjects or source images: a split needs at "
             f"least {count}. Add data, or use --split image and say so with the result."
         )

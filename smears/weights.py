@@ -9,6 +9,8 @@ import h5py
 import keras
 import numpy as np
 
+from smears import InputError
+
 # What a failed download taught this process, so that five rows do not try five times.
 _failed = []
 
@@ -17,7 +19,7 @@ class NotAvailable(RuntimeError):
     """Pretrained weights that cannot be had; the text says what to do."""
 
 
-class WrongFile(ValueError):
+class WrongFile(InputError):
     """A weights file that does not fit the network; the text names layer and shapes."""
 
 

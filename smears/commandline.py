@@ -1,0 +1,149 @@
+"""The command line that every experiment shares, with help that teaches."""
+
+import argparse
+import textwrap
+from pathlib import Path
+
+from smears import published, sources, splits
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILES = ("quick", "laptop", "paper")
+
+
+def parse(studies, argv=None, extra=""):
+    """Read the arguments of a script.
+
+    Args:
+        studies: list of smears.study.Study that the script makes.
+        argv: list of str; None: the process's own.
+        extra: a sentence for --help about what this script alone does.
+
+    Returns:
+        argparse.Namespace with data (list of str), profile, seeds (list of int), split, weights
+        (dict row or "" -> Path), skip_bad, devices, out (absolute Path), paper, rows, external.
+        Ends the process with exit code 2 and one message on a wrong argument.
+    """
+    parser = argparse.ArgumentParser(
+        description="\n".join(
+            [
+                textwrap.fill(f"Make {_named(studies)}.", 88),
+                "",
+                textwrap.fill(
+                    "Trains what has not been trained yet and shows the published numbers beside "
+                    "ours. Without arguments: drawn smears, and the quick profile unless there is "
+                    f"a GPU. Finished rows are read from disk, killed ones resumed. {extra}",
+                    88,
+                ),
+            ]
+        ),
+        epilog="Examples:\n"
+        "  --data pbc:/data/PBC_dataset_normal_DIB --profile laptop --seeds 3\n"
+        "  --data taleqani:/data/Taleqani --data allidb1:/data/ALL_IDB1\n"
+        "  --rows LeukocyteNet --weights /data/keras_weights --out /data/results",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_arguments(parser)
+    papers = sorted({study.paper for study in studies})
+    parser.add_argument(
+        "--paper", choices=papers,
+        help="only this paper's table" if len(papers) > 1 else "whose table; only one paper here",
+    )  # fmt: skip
+    rows = list(dict.fromkeys(label for study in studies for label in study.rows))
+    if rows:
+        parser.add_argument(
+            "--rows", nargs="+", metavar="ROW", choices=rows,
+            help="train and show only these rows (the others are printed as not run), of: "
+            + ", ".join(f'"{label}"' if " " in label else label for label in rows),
+        )  # fmt: skip
+    if any(study.external for study in studies):
+        parser.add_argument(
+            "--external", metavar="NAME:PATH",
+            help="another data set, not trained on, that the trained networks are tested on",
+        )  # fmt: skip
+    parser.set_defaults(rows=None, external=None)
+    return _finish(parser, parser.parse_args(argv))
+
+
+def _named(studies):
+    """E.g. "LeukocyteNet, Table 5: five pretrained networks", of up to two studies."""
+    if len(studies) > 2:
+        return " and ".join(
+            f"every table and figure of {published.load(paper).name}"
+            for paper in sorted({study.paper for study in studies})
+        )
+    return " and ".join(study.title for study in studies)
+
+
+def _add_arguments(parser):
+    parser.add_argument(
+        "--data", action="append", metavar="NAME[:PATH]",
+        help="where pictures come from; repeat it to merge several. Names: "
+        + ", ".join(sources.SOURCES) + ". Default: drawn (invented smears, nothing to fetch)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--profile", choices=PROFILES,
+        help="quick: minutes on two cores, small pictures and few epochs; laptop: real images "
+        "on a CPU within hours; paper: sizes and epochs as published, for a GPU. The method is "
+        "the same in all. Default: paper with a GPU, else quick",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seeds", type=_positive, metavar="N",
+        help="trainings a row; intervals then span seeds too. Default: 1, in paper: 3",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split", choices=splits.UNITS, default="subject",
+        help="what must not stand on two sides: subject (where unknown, source image), source, "
+        "or image, which is the papers' own protocol and leaks. Default: subject",
+    )  # fmt: skip
+    parser.add_argument(
+        "--weights", action="append", default=[], metavar="FOLDER|ROW=FILE",
+        help="pretrained weights for machines without network: a folder with a file a model, or "
+        "ROW=FILE (.h5, .weights.h5, .npz); files that lack layers are loaded by layer name",
+    )  # fmt: skip
+    parser.add_argument(
+        "--skip-bad", action="store_true",
+        help="leave unreadable and contradictory pictures out and count them, instead of stopping",
+    )  # fmt: skip
+    parser.add_argument(
+        "--devices", choices=("one", "all"), default="one",
+        help="all: train data-parallel on every GPU of this machine. Default: one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
+        help="where data, runs and tables go. Default: out/ in the checkout",
+    )  # fmt: skip
+
+
+def _positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 1 on")
+    return int(text)
+
+
+def _finish(parser, options):
+    """Fill in the defaults that depend on the machine; turn texts into values, and check them."""
+    options.data = options.data or ["drawn"]
+    if options.profile is None:
+        options.profile = "paper" if _gpu() else "quick"
+    options.seeds = list(range(options.seeds or (3 if options.profile == "paper" else 1)))
+    options.out = options.out.expanduser().resolve()
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"--out {options.out}: a file, not a folder")
+    given = {}
+    for text in options.weights:
+        row, _, file = text.rpartition("=")
+        path = Path(file).expanduser().resolve()
+        if not path.exists():
+            parser.error(f"--weights {text}: {path} does not exist")
+        given[row] = path
+    options.weights = given
+    return options
+
+
+def _gpu():
+    """Whether there is a GPU; asks the backend only where the machine may have one."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")):
+        return False
+    from smears import backend
+
+    return backend.has_gpu()

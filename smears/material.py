@@ -1,0 +1,133 @@
+"""The pictures that all tables of one command share: catalogue, split, classes, external set."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from smears import catalogue, sources, splits
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a recipe gets to train on.
+
+    Args:
+        catalogue: all pictures. parts: Series "train" | "validation" | "test" on its index.
+        classes: class names in the order of the outputs.
+        cache: folder for decoded pictures and stored features.
+        weights: dict model name or "" (any) -> file or folder, from --weights.
+        fallback: whether random weights stand in where pretrained ones cannot be had (quick
+            profile only).
+        devices: "one" or "all".
+    """
+
+    catalogue: pd.DataFrame
+    parts: pd.Series
+    classes: list[str]
+    cache: Path
+    weights: dict[str, Path]
+    fallback: bool
+    devices: str = "one"
+
+    def positions(self, *parts):
+        """Integer positions of the catalogue's rows in the named parts, in catalogue order."""
+        return self.parts.isin(parts).to_numpy().nonzero()[0]
+
+    def labels(self, positions):
+        """Integer labels of catalogue rows, numbered as in `classes`."""
+        codes = {name: number for number, name in enumerate(self.classes)}
+        return self.catalogue["label"].iloc[positions].map(codes).to_numpy()
+
+
+class Material:
+    """Read once, when first asked for.
+
+    Args:
+        options: as `smears.commandline.parse` returns them.
+        recipe: module with `CLASSES` and `PROFILES`.
+    """
+
+    def __init__(self, options, recipe):
+        self.options, self.recipe = options, recipe
+
+    @cached_property
+    def catalogue(self):
+        """The catalogue of --data, or of drawn smears of the profile's number and size."""
+        options = self.options
+        return sources.load(
+            options.data, options.out / "data", skip_bad=options.skip_bad,
+            drawn=self.recipe.PROFILES[options.profile].drawn,
+        )  # fmt: skip
+
+    @cached_property
+    def fingerprint(self):
+        """12 hexadecimal digits that name the catalogue's data."""
+        return catalogue.fingerprint(self.catalogue)
+
+    @cached_property
+    def split(self):
+        """(parts, Audit, checksum) of the one split that all rows of all tables share."""
+        folder = self.options.out / "splits"
+        return splits.stored(self.catalogue, self.fingerprint, folder, self.options.split)
+
+    @cached_property
+    def classes(self):
+        """Class names: the paper's order for its own classes, else sorted."""
+        found = set(self.catalogue["label"])
+        known = [name for name in self.recipe.CLASSES if name in found]
+        return known + sorted(found - set(known))
+
+    @property
+    def name(self):
+        """Name of the data for captions, e.g. "drawn smears" or "pbc + allidb1"."""
+        return " + ".join(_short(spec) for spec in self.options.data)
+
+    @cached_property
+    def task(self):
+        """The Task of every row."""
+        options = self.options
+        return Task(
+            self.catalogue, self.split[0], self.classes, options.out / "cache", options.weights,
+            options.profile == "quick", options.devices,
+        )  # fmt: skip
+
+    @property
+    def external_name(self):
+        """Name of the external data set for captions."""
+        return _short(self.options.external)
+
+    @cached_property
+    def external(self):
+        """The catalogue of --external, its pictures in part "external"; only known classes.
+
+        Raises:
+            SourceError: none of our classes is in it.
+            LeakError: it shares pictures or subjects with the data that was trained on.
+        """
+        options = self.options
+        everything = sources.load(
+            [options.external], options.out / "data", skip_bad=options.skip_bad,
+            drawn=self.recipe.PROFILES[options.profile].drawn,
+        )  # fmt: skip
+        known = everything["label"].isin(self.classes)
+        if not known.any():
+            raise sources.SourceError(
+                f"--external {options.external} has none of the classes {', '.join(self.classes)}."
+            )
+        frame = everything[known].reset_index(drop=True)
+        for column, what in (("sha256", "byte-identical pictures"), ("subject", "subjects")):
+            shared = (set(frame[column]) & set(self.catalogue[column])) - {""}
+            if shared:
+                raise splits.LeakError(
+                    f"--external {options.external} shares {len(shared)} {what} with --data: an "
+                    "external test needs another source."
+                )
+        frame.attrs["left_out"] = int((~known).sum())
+        return frame.assign(part="external")
+
+
+def _short(spec):
+    name = spec.split(":")[0]
+    return "drawn smears" if name == "drawn" else name
