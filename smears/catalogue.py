@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from smears import images
+from smears import InputError, images
 
 COLUMNS = ["path", "label", "subject", "source", "data", "part", "mask", "derived"]
 COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
@@ -18,7 +18,7 @@ SCANNED = ["sha256", "width", "height", "dhash", *COLOURS, "note", "problem"]
 CHUNK = 256
 
 
-class BadImages(ValueError):
+class BadImages(InputError):
     """Pictures that cannot be used, all of them by name, with the reason of each."""
 
 
@@ -106,7 +106,10 @@ def scan(paths, cache):
                 for (key, _), found in zip(chunk, pool.map(_scan, chunk), strict=True):
                     known[key] = found
                     bar.update()
-        table = pd.DataFrame([{"key": key, **found} for key, found in known.items()])
+        # Problems are not kept: rights, limits and decoders change while the file stays the same.
+        good = {key: found for key, found in known.items() if not found["problem"]}
+        table = pd.DataFrame([{"key": key, **found} for key, found in good.items()])
+        table = table.reindex(columns=["key", *SCANNED])
         store.parent.mkdir(parents=True, exist_ok=True)
         fresh = store.with_suffix(f".{os.getpid()}.partial")
         table.to_csv(fresh, index=False)
@@ -200,7 +203,8 @@ def _small(frame):
     unit = frame["subject"].where(frame["subject"] != "", frame["source"])
     numbers = unit.groupby(frame["label"]).nunique()
     return [
-        f"class {label} has only {count} subject{'s' * (count > 1)} or source images: "
+        f"class {label} has only {count} subject{'s' * (count > 1)} or source "
+        f"image{'s' * (count > 1)}: "
         "a split needs five, spread over all parts"
         for label, count in numbers.items() if count < 5
     ]  # fmt: skip

@@ -5,7 +5,9 @@ import warnings
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from smears import InputError
 
 # Whole fields of view of the known sets have 5 million pixels; a 24 kB file can claim 200 million.
 MAX_PIXELS = 100_000_000
@@ -13,7 +15,7 @@ MAX_PIXELS = 100_000_000
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 
-class BadImage(ValueError):
+class BadImage(InputError):
     """A file that cannot be used as a picture; the text is the reason."""
 
 
@@ -25,7 +27,8 @@ def decode(source):
 
     Returns:
         uint8 array (height, width, 3), RGB. EXIF orientation is applied; grey, palette and CMYK
-        are converted; transparent pixels become white; 16 bits a channel are divided by 257.
+        are converted; transparent pixels become white; 16-bit grey is divided by 257, of 16-bit
+        colour the high byte is kept.
 
     Raises:
         BadImage: not an image, truncated, more than one frame, or over `MAX_PIXELS`.
@@ -45,8 +48,9 @@ def _decode(source):
         raise BadImage("empty file")
     try:
         with warnings.catch_warnings():
-            # Pillow warns of bombs from 89 million pixels on; our own limit below decides.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of odd metadata, and of bombs from 89 million pixels on; our own limit
+            # below decides.
+            warnings.filterwarnings("ignore", module=r"PIL\.")
             with Image.open(io.BytesIO(content)) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
@@ -61,8 +65,11 @@ def _decode(source):
         raise
     except Image.DecompressionBombError as problem:
         raise BadImage(f"more than {MAX_PIXELS:,} pixels") from problem
-    except (OSError, SyntaxError, ValueError, EOFError) as problem:
-        raise BadImage(f"not a whole image ({problem})") from problem
+    except UnidentifiedImageError as problem:
+        raise BadImage("not an image") from problem
+    except Exception as problem:
+        # Damaged headers make Pillow raise anything: TypeError, struct.error, KeyError, ...
+        raise BadImage(f"not a whole image ({str(problem) or type(problem).__name__})") from problem
 
 
 def _read(path):
@@ -73,7 +80,8 @@ def _read(path):
 def _to_rgb(image):
     """(uint8 RGB array, note) of a loaded Pillow image."""
     turned = ImageOps.exif_transpose(image)
-    notes = ["EXIF rotation applied"] if turned.size != image.size else []
+    rotated = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
+    notes = ["EXIF rotation applied"] if rotated else []
     mode = turned.mode
     if mode.startswith("I") or mode == "F":
         # Pillow's own conversion clips 16 bits at 255.

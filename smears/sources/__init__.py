@@ -1,5 +1,6 @@
 """Readers of data sets: each turns a folder in its original layout into catalogue rows."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -14,12 +15,22 @@ SOURCES = {
     "folder": "smears.sources.folder",
     "csv": "smears.sources.manifest",
     "allidb1": "smears.sources.allidb",
+    "allidb1-healthy": "smears.sources.allidb",
     "allidb2": "smears.sources.allidb",
+    "allidb2-healthy": "smears.sources.allidb",
     "taleqani": "smears.sources.taleqani",
     "ash": "smears.sources.ash",
     "pbc": "smears.sources.pbc",
     "bloodmnist": "smears.sources.bloodmnist",
     "cnmc": "smears.sources.cnmc",
+}
+
+# What tells names apart that share a module.
+ARGUMENTS = {
+    "allidb1": {"number": 1},
+    "allidb1-healthy": {"number": 1, "only": "Healthy"},
+    "allidb2": {"number": 2},
+    "allidb2-healthy": {"number": 2, "only": "Healthy"},
 }
 
 
@@ -32,7 +43,7 @@ def read(spec, cache, **settings):
         **settings: passed on to the reader.
 
     Returns:
-        DataFrame with the columns of `catalogue.COLUMNS`.
+        DataFrame with the columns of `catalogue.COLUMNS`; `attrs["notes"]`: what was left out.
 
     Raises:
         SourceError: unknown name, missing folder or nothing in it, with what to do.
@@ -44,13 +55,17 @@ def read(spec, cache, **settings):
     if name == "drawn":
         return module.read(None, Path(cache), **settings)
     folder = Path(path).expanduser().resolve()
-    if not path or not folder.exists():
+    # os.path.exists: pathlib's raises where a folder above may not be entered.
+    if not path or not os.path.exists(folder):
+        what = f"{folder} not found" if path else "no path given"
         raise SourceError(
-            f"--data {spec}: {folder if path else 'a path'} not found. Give {name}:PATH. "
-            f"{module.HOW_TO_GET} --data drawn needs none."
+            f"--data {spec}: {what}. Give {name}:PATH. {module.HOW_TO_GET} --data drawn needs none."
         )
-    rows = module.read(folder, Path(cache), **settings)
-    return rows.assign(data=name)[catalogue.COLUMNS]
+    rows = module.read(folder, Path(cache), **ARGUMENTS.get(name, {}), **settings)
+    notes = rows.attrs.get("notes", [])
+    rows = rows.assign(data=name)[catalogue.COLUMNS]
+    rows.attrs["notes"] = notes
+    return rows
 
 
 def load(specs, cache, *, skip_bad=False, drawn=None):
@@ -60,12 +75,27 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
         specs: list of "NAME[:PATH]". cache: folder for scans and made files.
         skip_bad: see `catalogue.build`.
         drawn: settings of the source "drawn" (numbers of subjects and images, size, seed).
+
+    Returns:
+        Catalogue (`catalogue.build`), the readers' notes before its own.
     """
     rows = [
         read(spec, cache, **(drawn or {} if spec.split(":")[0] == "drawn" else {}))
         for spec in specs
     ]
-    return catalogue.build(pd.concat(rows, ignore_index=True), cache, skip_bad=skip_bad)
+    notes = [note for part in rows for note in part.attrs.get("notes", [])]
+    if {"allidb1", "allidb2"} <= {
+        spec.partition(":")[0].removesuffix("-healthy") for spec in specs
+    }:
+        notes.append(
+            "ALL-IDB2's cells are cut from ALL-IDB1's fields and no list says which: a split of "
+            "both together leaks, whatever its audit finds"
+        )
+    for part in rows:
+        part.attrs.clear()  # pandas compares them when it joins frames
+    frame = catalogue.build(pd.concat(rows, ignore_index=True), cache, skip_bad=skip_bad)
+    frame.attrs["notes"] = notes + frame.attrs["notes"]
+    return frame
 
 
 __all__ = ["SOURCES", "SourceError", "load", "read"]

@@ -4,12 +4,13 @@ import os
 
 import pandas as pd
 
+from smears import InputError
 from smears.images import ENDINGS
 
 STRAYS = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
-class SourceError(ValueError):
+class SourceError(InputError):
     """A data set that is not there or not as expected, with what to do about it."""
 
 
@@ -21,14 +22,22 @@ def pictures(folder, how_to_get="", endings=ENDINGS):
         endings: lower-case file endings that count.
 
     Raises:
-        SourceError: nothing there, or a folder that may not be read.
+        SourceError: not a folder, nothing there, a folder that may not be read, or a name that
+            no text file could hold.
     """
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is not a folder. {how_to_get}".strip())
 
     def refuse(problem):
         raise SourceError(f"{problem.filename} cannot be read: {problem.strerror}.") from problem
 
-    found = []
-    for place, folders, files in os.walk(folder, onerror=refuse):
+    found, seen = [], set()
+    # Class folders may be links; a link back up would never end.
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        if os.path.realpath(place) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(place))
         folders[:] = sorted(n for n in folders if n not in STRAYS and not n.startswith("."))
         found += [
             os.path.join(place, name) for name in sorted(files)
@@ -36,7 +45,18 @@ def pictures(folder, how_to_get="", endings=ENDINGS):
         ]  # fmt: skip
     if not found:
         raise SourceError(f"no pictures ({', '.join(endings)}) in {folder}. {how_to_get}".strip())
+    for path in found:
+        if not _is_utf8(path):
+            raise SourceError(f"{path!r}: rename it; its name is not UTF-8 text.")
     return [folder.__class__(path) for path in found]
+
+
+def _is_utf8(text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def frame(rows):

@@ -1,0 +1,80 @@
+"""A CSV file that lists pictures: columns path, label and, if known, subject, source, ..."""
+
+import csv
+
+from smears.sources.listing import SourceError, frame
+
+HOW_TO_GET = (
+    "A comma-separated UTF-8 file with a header line and the columns path and label, and, if "
+    "known, subject, source (image from which it is cut), part (train, validation or test) and "
+    "mask (path of a mask picture); relative paths start at the CSV's folder."
+)
+REQUIRED = ("path", "label")
+OPTIONAL = ("subject", "source", "part", "mask")
+PARTS = ("", "train", "validation", "test")
+MOST = 10
+
+
+def read(folder, cache):
+    """Rows of a CSV file (`folder` is its path); each picture without a source is its own.
+
+    Raises:
+        SourceError: the first `MOST` faults, each with its line and column.
+    """
+    if folder.is_dir():
+        raise SourceError(f"{folder} is a folder: give the CSV file in it. {HOW_TO_GET}")
+    try:
+        with open(folder, newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file, restkey="", restval="")
+            _check_header(folder, table.fieldnames or [])
+            rows, faults = [], []
+            for entry in table:
+                entry = {name: text and text.strip() for name, text in entry.items()}
+                faults += [f"line {table.line_num}, {fault}" for fault in _faults(entry, folder)]
+                rows.append(_row(entry, folder))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise SourceError(f"{folder} cannot be read: {problem}. {HOW_TO_GET}") from problem
+    if faults:
+        more = [f"and {len(faults) - MOST} more"] * (len(faults) > MOST)
+        raise SourceError("\n  ".join([f"{folder}:", *faults[:MOST], *more]))
+    if not rows:
+        raise SourceError(f"{folder} has a header but no pictures. {HOW_TO_GET}")
+    return frame(rows)
+
+
+def _check_header(path, names):
+    missing = [name for name in REQUIRED if name not in names]
+    # A misspelt "subject" that is passed over would let a split tear people apart.
+    unknown = [name for name in names if name not in REQUIRED + OPTIONAL]
+    if missing or unknown or len(set(names)) < len(names):
+        raise SourceError(
+            f"{path}, line 1: has the columns {', '.join(map(repr, names))}"
+            + (f"; lacks {', '.join(missing)}" if missing else "")
+            + (f"; rename or remove {', '.join(map(repr, unknown))}" if unknown else "")
+            + f". {HOW_TO_GET}"
+        )
+
+
+def _faults(entry, path):
+    if "" in entry:
+        yield f"more fields than columns (quote a comma): {', '.join(entry[''])}"
+        return
+    for name in REQUIRED:
+        if not entry[name]:
+            yield f"column {name}: empty"
+    for name in ("path", "mask"):
+        if entry.get(name) and not (path.parent / entry[name]).is_file():
+            yield f"column {name}: {path.parent / entry[name]} is not a file"
+    if entry.get("part", "") not in PARTS:
+        yield f"column part: {entry['part']!r} is none of train, validation, test, or empty"
+
+
+def _row(entry, path):
+    owner = {
+        name: f"csv:{entry[name]}" for name in ("subject", "source") if entry.get(name)
+    }  # fmt: skip
+    return {
+        "path": path.parent / entry["path"], "label": entry["label"],
+        "source": f"csv:{entry['path']}", "part": entry.get("part", ""),
+        "mask": str(path.parent / entry["mask"]) if entry.get("mask") else "",
+    } | owner  # fmt: skip
