@@ -174,6 +174,10 @@ class WindowAttention(keras.layers.Layer):
         mixed = ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3))
         return self.projection(ops.reshape(mixed, (-1, tokens, self.dim)))
 
+    def compute_output_shape(self, shape):
+        # JAX cannot trace an unknown number of windows through the mask's reshape.
+        return shape
+
     def get_config(self):
         return {
             **super().get_config(),
