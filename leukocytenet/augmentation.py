@@ -42,9 +42,9 @@ def balance(labels):
 
     If every label is one of the paper's ten, each class grows by its factor in Table 2 (stated;
     Lymphoma 524 / 130), but not beyond 1225 / 1180 of the largest class, as none does there: data
-    that is balanced already stays so (assumed). With other labels each class grows to the size of the largest (assumed:
-    "balanced data augmentation", 4-4, without a rule). A class's repetitions are spread evenly,
-    so that its pictures' counts differ by at most one.
+    that is balanced already stays so (assumed). With other labels each class grows to the size
+    of the largest (assumed: "balanced data augmentation", 4-4, without a rule). A class's
+    repetitions are spread evenly, so that its pictures' counts differ by at most one.
 
     Args:
         labels: class names of the training pictures, length n.

@@ -133,7 +133,7 @@ def _network(task, s, store):
     network = WHOLE[s["model"]](
         (s["size"], s["size"], 3), len(task.classes), weights=None, **arguments
     )
-    convolutions = [layer.name for layer in network.layers if layer.name.startswith("block")]
+    convolutions = [layer.name for layer in network.layers if "_conv" in layer.name]
     if s["model"] == "Swin Transformer Only":
         return network, "random (nothing to transfer)"
     path = weight_files.find(task.weights, "VGG19")
@@ -152,8 +152,8 @@ def _network(task, s, store):
     except weight_files.NotAvailable as reason:
         if not task.fallback:
             raise Unavailable("no weights") from reason
-        _rescale(network, task, store, "caffe", convolutions)
-        return network, _random()
+        _rescale(network, task, store, "caffe", convolutions, by_channel=True)
+        return network, _random("each channel normalised on one batch")
     return network, "ImageNet"
 
 
@@ -175,22 +175,22 @@ def _backbone(task, s, store, mode):
             raise Unavailable("no weights") from reason
     network = baselines.backbone(s["model"], shape, None)
     _rescale(network, task, store, mode, None)
-    return network, _random()
+    return network, _random("layer-sequential unit variance")
 
 
-def _random():
+def _random(start):
     return (
-        "random, layer-sequential unit variance, because the ImageNet weights could not be "
-        "downloaded: this row says nothing about transfer"
+        f"random, {start}, because the ImageNet weights could not be downloaded: this row says "
+        "nothing about transfer"
     )
 
 
-def _rescale(network, task, store, mode, only):
-    """Give random layers a start that the signal survives, on the first training pictures."""
-    spread = task.positions("train")
-    chosen = np.sort(np.random.default_rng(0).permutation(spread)[:16])
+def _rescale(network, task, store, mode, only, by_channel=False):
+    """Give random layers a start that the signal survives, on some training pictures (D15)."""
+    count, target = (32, 1.0) if by_channel else (16, START_DEVIATION)
+    chosen = np.sort(np.random.default_rng(0).permutation(task.positions("train"))[:count])
     batch = pictures.preprocess(np.load(store, mmap_mode="r")[chosen], mode)
-    initialisation.unit_variance(network, batch, target=START_DEVIATION, only=only)
+    initialisation.unit_variance(network, batch, target=target, only=only, by_channel=by_channel)
 
 
 def _finish(task, run, network, store, mode):

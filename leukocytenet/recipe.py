@@ -79,7 +79,9 @@ def settings(profile, **row):
     sizes = asdict(PROFILES[profile])
     frozen = row.get("model") in FROZEN
     chosen = HEAD if frozen else HYBRID
-    unknown = set(row) - set(chosen) - {"model", "size", "epochs", "head", "patch_size", "precision"}
+    unknown = (
+        set(row) - set(chosen) - {"model", "size", "epochs", "head", "patch_size", "precision"}
+    )
     if unknown:
         raise ValueError(f"unknown settings of {row.get('model', 'LeukocyteNet')}: {unknown}")
     prefix = "frozen_" if frozen else ""
