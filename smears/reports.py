@@ -3,14 +3,14 @@
 import textwrap
 from pathlib import Path
 
-import numpy as np
-
+from smears.latex import latex
 from smears.runs import write_whole
 
 
 def markdown(table):
     """A DataFrame of texts as a Markdown table whose columns line up on a terminal."""
     cells = [[str(column) for column in table.columns], *table.astype(str).to_numpy().tolist()]
+    cells = [[cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in cells]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
@@ -18,31 +18,6 @@ def markdown(table):
     ]
     lines.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
     return "\n".join(lines)
-
-
-def latex(table, caption):
-    """A DataFrame of texts as a LaTeX table (packages: booktabs)."""
-
-    def safe(text):
-        for sign in "&%_#$":
-            text = str(text).replace(sign, "\\" + sign)
-        return text.replace("±", "$\\pm$").replace("–", "--").replace("×", "$\\times$")
-
-    rows = [" & ".join(safe(cell) for cell in row) + r" \\" for row in table.to_numpy().tolist()]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\caption{" + safe(caption) + "}",
-            r"\begin{tabular}{" + "l" * table.shape[1] + "}",
-            r"\toprule",
-            " & ".join(safe(column) for column in table.columns) + r" \\",
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-        ]
-    )
 
 
 def write(table, title, lines, folder, stem):
@@ -57,52 +32,53 @@ def write(table, title, lines, folder, stem):
         List of the four paths.
     """
     folder = Path(folder)
-    caption = " ".join(lines)
     notes = "\n".join(f"- {line}" for line in lines)
     write_whole(folder / f"{stem}.md", f"## {title}\n\n{markdown(table)}\n\n{notes}\n")
     write_whole(folder / f"{stem}.csv", table.to_csv(index=False))
-    write_whole(folder / f"{stem}.tex", latex(table, f"{title} {caption}") + "\n")
+    write_whole(folder / f"{stem}.tex", latex(table, title, lines) + "\n")
     picture(table, title, lines, folder / f"{stem}.png")
     return [folder / f"{stem}.{ending}" for ending in ("md", "csv", "tex", "png")]
 
 
 def picture(table, title, lines, path):
-    """Draw a table with its caption as a PNG."""
+    """Draw a table with its caption as a PNG; long cells are wrapped, more so in wide tables."""
     plt = pyplot()
-    cells = table.astype(str).to_numpy()
-    names = [textwrap.fill(str(name), 18) for name in table.columns]
-    widths = [
-        max(max(len(part) for part in name.split("\n")), *(len(cell) for cell in column), 4)
-        for name, column in zip(names, cells.T, strict=True)
-    ]
-    heads = max(name.count("\n") for name in names) + 1
-    width = max(0.088 * sum(widths) + 0.16 * len(widths), 6)
-    wrapped = [
-        textwrap.fill("• " + line, int(width / 0.072), subsequent_indent="   ") for line in lines
-    ]
-    note = "\n".join(wrapped)
-    top, row, foot = 0.5, 0.26, 0.16 * (note.count("\n") + 1) + 0.15
-    body = row * (len(cells) + 0.8 * heads)
+    most = 26 if table.shape[1] < 9 else 15
+    heads = [str(name).replace("95% CI", "95%\u00a0CI") for name in table.columns]
+    names = [textwrap.fill(name, min(most, 18)) for name in heads]
+    cells = [[textwrap.fill(cell, most) for cell in row] for row in table.astype(str).to_numpy()]
+    for row in cells:
+        # Row labels are read first: on one line as far as possible.
+        row[0] = textwrap.fill(row[0].replace("\n", " "), 26)
+    columns = list(zip(names, *cells, strict=True))
+    widths = [max(len(part) for cell in column for part in cell.split("\n")) for column in columns]
+    heights = [max(cell.count("\n") for cell in row) + 1.6 for row in [names, *cells]]
+    width = max(0.085 * sum(widths) + 0.14 * len(widths), 7)
+    note = "\n".join(
+        textwrap.fill("• " + line, int(width / 0.068), subsequent_indent="   ") for line in lines
+    )
+    title = textwrap.fill(title, int(width / 0.105))
+    top = 0.25 * (title.count("\n") + 1) + 0.2
+    body, foot = 0.155 * sum(heights), 0.15 * (note.count("\n") + 1) + 0.15
     height = top + body + foot
     figure = plt.figure(figsize=(width, height))
     axes = figure.add_axes((0.01, foot / height, 0.98, body / height))
     axes.axis("off")
     drawn = axes.table(
         cellText=cells, colLabels=names, cellLoc="left", loc="upper left", bbox=(0, 0, 1, 1),
-        colWidths=np.array(widths) / sum(widths),
+        colWidths=[max(size, 4) for size in widths],
     )  # fmt: skip
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(9)
-    for (line, _), cell in drawn.get_celld().items():
+    for (line, column), cell in drawn.get_celld().items():
         cell.set_linewidth(0.4)
         cell.set_edgecolor("#999999")
+        cell.set_height(heights[line])
+        cell.PAD = 0.4 / max(widths[column], 4)
         if line == 0:
             cell.set_text_props(weight="bold")
-            cell.set_height(0.8 * heads)
             cell.set_facecolor("#eef1f5")
-        else:
-            cell.set_height(1.0)
-    figure.text(0.01, 1 - 0.28 / height, title, fontsize=12, weight="bold", va="center")
+    figure.text(0.01, 1 - 0.1 / height, title, fontsize=12, weight="bold", va="top")
     figure.text(0.01, (foot - 0.1) / height, note, fontsize=8, va="top")
     figure.savefig(path, dpi=150)
     plt.close(figure)

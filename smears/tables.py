@@ -62,6 +62,11 @@ def chance(predictions, part="test"):
     return worst
 
 
+def size(predictions, part):
+    """Number of pictures of a part, as text; "–" where nothing was run."""
+    return str((predictions[0]["part"] == part).sum()) if predictions else "–"
+
+
 def accuracy_table(results, columns, first="Model"):
     """A table of accuracies: published | ours, the colour-only rows beneath.
 
@@ -82,7 +87,7 @@ def accuracy_table(results, columns, first="Model"):
             row[f"{title} ours (95% CI)"] = (
                 percent(interval(predictions, part, metric)) if predictions else "not run"
             )
-        row["n test"] = str((predictions[0]["part"] == "test").sum()) if predictions else "–"
+        row["n test"] = size(predictions, "test")
         row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"
         row["data"] = results.data
         rows.append(row)
