@@ -31,18 +31,15 @@ def decode(source):
         colour the high byte is kept.
 
     Raises:
-        BadImage: not an image, truncated, more than one frame, or over `MAX_PIXELS`.
+        BadImage: not an image, truncated, more than one frame, over `MAX_PIXELS`, or pixels
+            that are no integers of up to 16 bits.
         OSError: the file cannot be read (missing, permissions).
     """
-    return _decode(source)[0]
+    return describe(source)[0]
 
 
 def describe(source):
     """Like `decode`, but returns (array, note): what had to be converted, "" if nothing."""
-    return _decode(source)
-
-
-def _decode(source):
     content = source if isinstance(source, bytes) else _read(source)
     if not content:
         raise BadImage("empty file")
@@ -59,8 +56,11 @@ def _decode(source):
                     )
                 if getattr(image, "n_frames", 1) > 1:
                     raise BadImage(f"{image.n_frames} frames: save the one that counts")
+                # Asked before loading, in which Pillow turns TIFF by itself.
+                turned = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
                 image.load()
-                return _to_rgb(image)
+                rgb, note = _to_rgb(ImageOps.exif_transpose(image))
+                return rgb, "; ".join(["EXIF rotation applied"] * turned + [note] * bool(note))
     except BadImage:
         raise
     except Image.DecompressionBombError as problem:
@@ -79,25 +79,22 @@ def _read(path):
 
 def _to_rgb(image):
     """(uint8 RGB array, note) of a loaded Pillow image."""
-    turned = ImageOps.exif_transpose(image)
-    rotated = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
-    notes = ["EXIF rotation applied"] if rotated else []
-    mode = turned.mode
-    if mode.startswith("I") or mode == "F":
+    mode = image.mode
+    if mode == "F":
+        raise BadImage("float pixels, whose range no one tells: save it with 8 bits a channel")
+    if mode.startswith("I"):
         # Pillow's own conversion clips 16 bits at 255.
-        values = np.asarray(turned).astype(np.float64)
-        if values.max(initial=0) > 65535 or values.min(initial=0) < 0:
-            raise BadImage(f"pixel values outside 0..65535 (mode {mode})")
+        values = np.asarray(image).astype(np.float64)
+        if values.max() > 65535 or values.min() < 0:
+            raise BadImage("pixel values outside 0..65535: save it with 8 or 16 bits a channel")
         grey = np.round(values / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), "; ".join([*notes, "16-bit grey converted"])
-    if mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
-        whole = turned.convert("RGBA")
-        white = Image.new("RGBA", whole.size, "white")
-        turned = Image.alpha_composite(white, whole)
-        notes.append("transparency laid on white")
-    elif mode != "RGB":
-        notes.append(f"{mode} converted to RGB")
-    return np.asarray(turned.convert("RGB")).copy(), "; ".join(notes)
+        return np.repeat(grey[..., None], 3, axis=2), "16-bit grey converted"
+    note = "" if mode == "RGB" else f"{mode} converted to RGB"
+    if mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        whole = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole)
+        note = "transparency laid on white"
+    return np.asarray(image.convert("RGB")).copy(), note
 
 
 def resize(image, size):

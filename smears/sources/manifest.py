@@ -25,12 +25,16 @@ def read(folder, cache):
         raise SourceError(f"{folder} is a folder: give the CSV file in it. {HOW_TO_GET}")
     try:
         with open(folder, newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, restkey="", restval="")
+            table = csv.DictReader(file, restval="")
             _check_header(folder, table.fieldnames or [])
             rows, faults = [], []
             for entry in table:
-                entry = {name: text and text.strip() for name, text in entry.items()}
-                faults += [f"line {table.line_num}, {fault}" for fault in _faults(entry, folder)]
+                where = f"line {table.line_num}, "
+                if None in entry:
+                    faults.append(where + f"{len(entry[None])} fields too many: quote commas")
+                    continue
+                entry = {name: text.strip() for name, text in entry.items()}
+                faults += [where + fault for fault in _faults(entry, folder)]
                 rows.append(_row(entry, folder))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise SourceError(f"{folder} cannot be read: {problem}. {HOW_TO_GET}") from problem
@@ -56,9 +60,6 @@ def _check_header(path, names):
 
 
 def _faults(entry, path):
-    if "" in entry:
-        yield f"more fields than columns (quote a comma): {', '.join(entry[''])}"
-        return
     for name in REQUIRED:
         if not entry[name]:
             yield f"column {name}: empty"
@@ -70,9 +71,7 @@ def _faults(entry, path):
 
 
 def _row(entry, path):
-    owner = {
-        name: f"csv:{entry[name]}" for name in ("subject", "source") if entry.get(name)
-    }  # fmt: skip
+    owner = {name: f"csv:{entry[name]}" for name in ("subject", "source") if entry.get(name)}
     return {
         "path": path.parent / entry["path"], "label": entry["label"],
         "source": f"csv:{entry['path']}", "part": entry.get("part", ""),

@@ -1,0 +1,269 @@
+"""The catalogue takes good pictures, names every bad one, and keeps its memory flat."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from smears import InputError, catalogue, sources
+
+
+def _rows(paths, **columns):
+    """Catalogue rows of class "cell", each picture its own source, with some columns set."""
+    frame = pd.DataFrame({"path": [str(path) for path in paths]})
+    frame["label"], frame["data"] = "cell", "set"
+    frame["source"] = [f"set:{n}" for n in range(len(frame))]
+    for name in ("subject", "part", "mask", "derived"):
+        frame[name] = ""
+    return frame.assign(**columns)
+
+
+def _twins(folder, write_picture):
+    """Two files of equal bytes and a third of others."""
+    first = write_picture(folder / "a.png", 1)
+    second = Path(shutil.copy(first, folder / "b.png"))
+    return [first, second, write_picture(folder / "c.png", 2)]
+
+
+def test_the_scan_tells_hash_size_and_colours(tmp_path):
+    path = tmp_path / "red.png"
+    Image.new("RGB", (30, 20), (200, 10, 0)).save(path)
+    row = catalogue.build(_rows([path]), tmp_path / "cache").iloc[0]
+    assert (row["width"], row["height"]) == (30, 20)
+    assert [row[name] for name in catalogue.COLOURS] == [200, 10, 0, 0, 0, 0]
+    assert len(row["sha256"]) == len(row["dhash"]) == 64
+
+
+def test_the_difference_hash_survives_resizing_and_tells_pictures_apart(tmp_path, write_picture):
+    a, b = (
+        np.asarray(Image.open(write_picture(tmp_path / f"{seed}.png", seed, (96, 96))))
+        for seed in (1, 2)
+    )
+    smaller = np.asarray(Image.fromarray(a).resize((64, 64), Image.Resampling.BOX))
+
+    def distance(one, other):
+        codes = (int(catalogue.difference_hash(image), 16) for image in (one, other))
+        return (next(codes) ^ next(codes)).bit_count()
+
+    assert distance(a, smaller) <= 12
+    assert distance(a, b) > 60
+
+
+def test_rows_without_a_column_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="subject"):
+        catalogue.build(_rows([]).drop(columns="subject"), tmp_path)
+
+
+def _bad_folder(folder, write_picture):
+    """Six good pictures of two classes, and one of each kind that cannot be used."""
+    for seed in range(6):
+        write_picture(folder / ("one" if seed < 3 else "two") / f"{seed}.png", seed)
+    (folder / "one/empty.png").touch()
+    (folder / "one/text.jpg").write_text("this is not a picture")
+    whole = write_picture(folder / "one/truncated.png", 7).read_bytes()
+    (folder / "one/truncated.png").write_bytes(whole[: len(whole) // 2])
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "two/film.gif", save_all=True, append_images=frames[1:])
+    Image.new("1", (11_000, 11_000)).save(folder / "two/bomb.png")
+    return {
+        "empty.png": "empty file", "text.jpg": "not an image", "truncated.png": "not a whole image",
+        "film.gif": "2 frames", "bomb.png": "11000 x 11000 pixels",
+    }  # fmt: skip
+
+
+def test_one_error_lists_every_bad_picture_with_its_reason(tmp_path, write_picture):
+    reasons = _bad_folder(tmp_path / "set", write_picture)
+    with pytest.raises(catalogue.BadImages) as caught:
+        sources.load([f"folder:{tmp_path / 'set'}"], tmp_path / "cache")
+    text = str(caught.value)
+    assert text.startswith("5 of 11 pictures cannot be used:")
+    assert "--skip-bad" in text
+    lines = text.splitlines()
+    for name, reason in reasons.items():
+        assert any(name in line and reason in line for line in lines)
+    assert "0.png" not in text
+
+
+def test_skip_bad_leaves_the_bad_ones_out_and_counts_them(tmp_path, write_picture):
+    reasons = _bad_folder(tmp_path / "set", write_picture)
+    frame = sources.load([f"folder:{tmp_path / 'set'}"], tmp_path / "cache", skip_bad=True)
+    assert catalogue.counts(frame).to_dict() == {"one": 3, "two": 3}
+    assert "5 pictures left out (--skip-bad)" in frame.attrs["notes"]
+    assert {Path(path).name for path, _ in frame.attrs["left_out"]} == set(reasons)
+
+
+def test_nothing_but_bad_pictures_is_an_error_even_with_skip_bad(tmp_path):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(catalogue.BadImages, match="no usable picture"):
+        catalogue.build(_rows([tmp_path / "a.png"]), tmp_path / "cache", skip_bad=True)
+
+
+def test_converted_pictures_are_kept_and_told(tmp_path, write_picture):
+    grey = tmp_path / "grey.png"
+    Image.open(write_picture(tmp_path / "a.png")).convert("L").save(grey)
+    frame = catalogue.build(_rows([grey]), tmp_path / "cache")
+    assert frame.attrs["notes"][0] == "1 pictures: L converted to RGB"
+
+
+def test_a_path_with_spaces_and_other_alphabets_is_read_and_remembered(tmp_path, write_picture):
+    path = write_picture(tmp_path / 'Blut "1", è' / "细胞 1,2.png")
+    cache = tmp_path / "ein Ort"
+    frame = catalogue.build(_rows([path]), cache)
+    assert catalogue.build(_rows([path]), cache).equals(frame)
+    assert frame["path"].tolist() == [str(path)]
+
+
+def test_a_file_that_may_not_be_read_is_named_and_tried_again_later(
+    tmp_path, write_picture, monkeypatch
+):
+    path = write_picture(tmp_path / "a.png")
+
+    def refuse(name, *args, **options):
+        if name == str(path):
+            raise PermissionError(13, "Permission denied", name)
+        return open(name, *args, **options)
+
+    # The tests may run as root, who may read everything; so the system's answer is played.
+    monkeypatch.setattr(catalogue, "open", refuse, raising=False)
+    with pytest.raises(catalogue.BadImages, match=r"a\.png: cannot be read \(Permission denied\)"):
+        catalogue.build(_rows([path]), tmp_path / "cache")
+    monkeypatch.undo()
+    assert len(catalogue.build(_rows([path]), tmp_path / "cache")) == 1
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(catalogue.BadImages, match=r"gone\.png: cannot be read \(No such file"):
+        catalogue.build(_rows([tmp_path / "gone.png"]), tmp_path / "cache")
+
+
+def test_twins_of_one_label_and_subject_are_kept_once(tmp_path, write_picture):
+    frame = catalogue.build(_rows(_twins(tmp_path, write_picture)), tmp_path / "cache")
+    assert [Path(path).name for path in frame["path"]] == ["a.png", "c.png"]
+    assert any("1 byte-identical" in note for note in frame.attrs["notes"])
+
+
+def test_twins_of_different_labels_are_both_refused(tmp_path, write_picture):
+    rows = _rows(_twins(tmp_path, write_picture), label=["eosinophil", "neutrophil", "monocyte"])
+    with pytest.raises(catalogue.BadImages, match="different labels eosinophil/neutrophil"):
+        catalogue.build(rows, tmp_path / "cache")
+    frame = catalogue.build(rows, tmp_path / "cache", skip_bad=True)
+    assert frame["label"].tolist() == ["monocyte"]
+
+
+def test_a_twin_of_another_subject_is_refused_and_the_first_kept(tmp_path, write_picture):
+    rows = _rows(_twins(tmp_path, write_picture), subject=["set:20", "set:21", "set:22"])
+    with pytest.raises(catalogue.BadImages, match=r"1 of 3 pictures(.|\n)*another subject"):
+        catalogue.build(rows, tmp_path / "cache")
+    frame = catalogue.build(rows, tmp_path / "cache", skip_bad=True)
+    assert frame["subject"].tolist() == ["set:20", "set:22"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "noted"),
+    [({"many": 5}, False), ({"many": 5, "few": 1}, True), ({"many": 5, "few": 4}, True)],
+)
+def test_a_class_too_small_for_a_split_is_told(tmp_path, write_picture, numbers, noted):
+    paths = [
+        write_picture(tmp_path / label / f"{n}.png", 10 * len(label) + n)
+        for label, number in numbers.items() for n in range(number)
+    ]  # fmt: skip
+    rows = _rows(paths, label=[path.parent.name for path in paths])
+    notes = catalogue.build(rows, tmp_path / "cache").attrs["notes"]
+    assert any(note.startswith("class few has only") for note in notes) == noted
+
+
+def test_a_class_of_one_subject_is_told_however_many_pictures_it_has(tmp_path, write_picture):
+    paths = [write_picture(tmp_path / f"{n}.png", n) for n in range(8)]
+    notes = catalogue.build(_rows(paths, subject="set:1"), tmp_path / "cache").attrs["notes"]
+    assert notes[0].startswith("class cell has only 1 subject or source image:")
+
+
+def test_a_picture_is_read_again_only_when_its_file_changes(tmp_path, write_picture, monkeypatch):
+    path = write_picture(tmp_path / "a.png", 1)
+    first = catalogue.scan(pd.Series([str(path)]), tmp_path / "cache")
+    describe, read = catalogue.images.describe, []
+    monkeypatch.setattr(
+        catalogue.images, "describe", lambda content: read.append(1) or describe(content)
+    )
+    assert catalogue.scan(pd.Series([str(path)]), tmp_path / "cache").equals(first)
+    assert read == []
+    write_picture(path, 2)
+    os.utime(path, ns=(1, 1))
+    assert (
+        catalogue.scan(pd.Series([str(path)]), tmp_path / "cache")["sha256"][0]
+        != (first["sha256"][0])
+    )
+    assert read == [1]
+
+
+@pytest.mark.parametrize("content", ["", "key,sha256\n1", "\0\1\2"])
+def test_a_torn_scan_file_counts_as_none(tmp_path, write_picture, content):
+    path = write_picture(tmp_path / "a.png")
+    (tmp_path / "scan.csv").write_text(content)
+    assert catalogue.scan(pd.Series([str(path)]), tmp_path)["problem"].tolist() == [""]
+
+
+def test_the_fingerprint_names_the_data_wherever_it_lies(tmp_path, write_picture):
+    paths = [write_picture(tmp_path / "here" / f"{n}.png", n) for n in range(3)]
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    here = catalogue.build(_rows(paths), tmp_path / "cache")
+    there = catalogue.build(
+        _rows([tmp_path / "there" / path.name for path in paths]), tmp_path / "cache"
+    )
+    assert catalogue.fingerprint(here) == catalogue.fingerprint(there)
+    other = catalogue.build(_rows(paths, subject="set:1"), tmp_path / "cache")
+    assert catalogue.fingerprint(here) != catalogue.fingerprint(other)
+
+
+def test_bad_pictures_are_an_input_error_so_that_scripts_print_the_text_alone():
+    assert issubclass(catalogue.BadImages, InputError)
+
+
+def test_scanning_a_thousand_pictures_takes_seconds(tmp_path, write_picture):
+    for n in range(100):
+        write_picture(tmp_path / f"{n}.jpg", n, (360, 363))
+    paths = pd.Series([str(tmp_path / f"{n}.jpg") for n in range(100)])
+    # Processor time, so that a busy machine does not fail the test.
+    start = time.process_time()
+    catalogue.scan(paths, tmp_path / "cache")
+    assert time.process_time() - start < 0.5
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+import pandas as pd
+from smears import catalogue, pictures
+
+def work(name):
+    paths = pd.Series(sorted(map(str, Path(sys.argv[1], name).iterdir())))
+    scanned = catalogue.scan(paths, Path(sys.argv[1], "cache " + name))
+    pictures.store(scanned.assign(path=paths), 256, Path(sys.argv[1], "cache " + name))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+few = work("few")
+print(work("many") - few)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
+    # 128 and 384 pictures of 0.75 MiB decoded: kept, the additional 256 would take 192 MiB, and
+    # 48 MiB at the store's size.
+    for name, number in (("few", 128), ("many", 384)):
+        (tmp_path / name).mkdir()
+        for n in range(number):
+            colour = (n % 256, n // 256, 0 if name == "few" else 9)
+            Image.new("RGB", (512, 512), colour).save(
+                tmp_path / name / f"{n}.png", compress_level=1
+            )
+    out = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert float(out.stdout.split()[-1]) < 24

@@ -1,0 +1,204 @@
+"""Every kind of picture file comes out as RGB, or as one error that tells what is wrong."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from smears import images
+
+RNG = np.random.default_rng(0)
+PICTURE = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+
+
+def _encoded(image, kind="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _16_bit_colour_png(values):
+    """A PNG of 16-bit RGB, which Pillow cannot write; values uint16 (height, width, 3)."""
+
+    def chunk(name, content):
+        whole = name + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    height, width, _ = values.shape
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}), ("BMP", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}),
+        ("WEBP", {"lossless": True}),
+    ],
+)  # fmt: skip
+def test_lossless_files_come_out_pixel_for_pixel(kind, options):
+    array, note = images.describe(_encoded(Image.fromarray(PICTURE), kind, **options))
+    assert array.dtype == np.uint8
+    assert np.array_equal(array, PICTURE)
+    assert note == ""
+
+
+def test_a_path_and_its_bytes_decode_to_the_same(tmp_path):
+    path = tmp_path / "zwei Zellen é.png"
+    path.write_bytes(_encoded(Image.fromarray(PICTURE)))
+    assert np.array_equal(images.decode(path), images.decode(path.read_bytes()))
+
+
+def test_grey_is_repeated_in_three_channels():
+    array, note = images.describe(_encoded(Image.fromarray(PICTURE[..., 0])))
+    assert np.array_equal(array, np.repeat(PICTURE[..., :1], 3, axis=2))
+    assert "L converted" in note
+
+
+def test_black_and_white_becomes_0_and_255():
+    bits = Image.fromarray(PICTURE[..., 0] > 127)
+    assert np.array_equal(images.decode(_encoded(bits))[..., 1], (PICTURE[..., 0] > 127) * 255)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_keeps_its_range(kind):
+    values = np.array([[0, 257, 128 * 257, 65535]], np.uint16)
+    array, note = images.describe(_encoded(Image.fromarray(values), kind))
+    assert array[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert "16-bit" in note
+
+
+def test_16_bit_colour_keeps_its_high_bytes():
+    values = PICTURE.astype(np.uint16) * 256 + 77
+    assert np.array_equal(images.decode(_16_bit_colour_png(values)), PICTURE)
+
+
+@pytest.mark.parametrize("value", [-1, 70_000])
+def test_integers_beyond_16_bits_are_refused(value):
+    content = _encoded(Image.fromarray(np.full((2, 2), value, np.int32)), "TIFF")
+    with pytest.raises(images.BadImage, match=r"outside 0\.\.65535"):
+        images.decode(content)
+
+
+def test_float_pixels_are_refused_because_their_range_is_unknown():
+    content = _encoded(Image.fromarray(np.full((2, 2), 0.5, np.float32)), "TIFF")
+    with pytest.raises(images.BadImage, match="float"):
+        images.decode(content)
+
+
+def test_transparent_pixels_become_white():
+    alpha = np.full((12, 16, 1), 255, np.uint8)
+    alpha[:, :8] = 0
+    array, note = images.describe(_encoded(Image.fromarray(np.concatenate([PICTURE, alpha], 2))))
+    assert (array[:, :8] == 255).all()
+    assert np.array_equal(array[:, 8:], PICTURE[:, 8:])
+    assert "transparency" in note
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_palette_gives_its_colours(transparent):
+    palette = Image.new("P", (4, 3), 1)
+    palette.putpalette([9, 9, 9, 200, 30, 60])
+    options = {"transparency": 1} if transparent else {}
+    expected = (255, 255, 255) if transparent else (200, 30, 60)
+    array = images.decode(_encoded(palette, **options))
+    assert (array == expected).all()
+
+
+def test_cmyk_is_converted():
+    cmyk = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    array, note = images.describe(_encoded(cmyk, "TIFF"))
+    assert (array == (255, 0, 0)).all()
+    assert "CMYK" in note
+    assert np.abs(images.decode(_encoded(cmyk, "JPEG")).astype(int) - (255, 0, 0)).max() < 8
+
+
+# EXIF 6: to be shown turned by a quarter clockwise; 3: by a half; 2: mirrored.
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        (6, lambda a: np.rot90(a, -1)), (8, lambda a: np.rot90(a)),
+        (3, lambda a: np.rot90(a, 2)), (2, lambda a: a[:, ::-1]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_exif_orientation_is_applied_and_told(orientation, turn, kind):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    array, note = images.describe(_encoded(Image.fromarray(PICTURE), kind, exif=exif))
+    assert np.array_equal(array, turn(PICTURE))
+    assert note == "EXIF rotation applied"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_several_frames_are_refused(kind):
+    frames = [Image.fromarray(PICTURE), Image.fromarray(PICTURE[::-1].copy())]
+    content = _encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    with pytest.raises(images.BadImage, match="2 frames"):
+        images.decode(content)
+
+
+def test_an_empty_file_and_a_text_file_are_named_so():
+    with pytest.raises(images.BadImage, match="empty"):
+        images.decode(b"")
+    with pytest.raises(images.BadImage, match=r"^not an image$"):
+        images.decode(b"<html>404 not found</html>")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_truncated_files_are_refused(kind, kept):
+    content = _encoded(Image.fromarray(PICTURE), kind)
+    with pytest.raises(images.BadImage):
+        images.decode(content[: int(kept * len(content))])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF"])
+def test_damaged_bytes_never_raise_anything_but_bad_image(kind):
+    content = np.frombuffer(_encoded(Image.fromarray(PICTURE), kind), np.uint8)
+    rng = np.random.default_rng(1)
+    refused = 0
+    for _ in range(300):
+        damaged = content.copy()
+        spots = rng.integers(0, rng.choice([40, len(content)]), 3)
+        damaged[spots] = rng.integers(0, 256, 3)
+        try:
+            assert images.decode(damaged.tobytes()).ndim == 3
+        except images.BadImage:
+            refused += 1
+    assert refused > 0
+
+
+@pytest.mark.parametrize("side", [11_000, 40_000])
+def test_a_decompression_bomb_is_refused_before_it_is_unpacked(side, recwarn):
+    bomb = _encoded(Image.new("1", (side, side)))
+    assert len(bomb) < 300_000
+    with pytest.raises(images.BadImage, match="100,000,000"):
+        images.decode(bomb)
+    assert not recwarn.list
+
+
+def test_a_missing_file_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        images.decode(tmp_path / "none.png")
+
+
+def test_resizing_gives_squares_and_leaves_the_right_size_alone():
+    assert images.resize(PICTURE, 8).shape == (8, 8, 3)
+    assert images.resize(PICTURE, 32).shape == (32, 32, 3)
+    square = PICTURE[:, :12]
+    assert images.resize(square, 12) is square
+
+
+def test_shrinking_by_a_whole_factor_takes_means():
+    shrunk = images.resize(
+        np.array([[[0, 0, 0], [100, 0, 0]], [[60, 0, 0], [0, 0, 0]]], np.uint8), 1
+    )
+    assert shrunk.tolist() == [[[40, 0, 0]]]
