@@ -10,22 +10,64 @@ import yaml
 MARKS = ("stated", "derived", "assumed", "contradicted")
 
 
+class Printed(float):
+    """A number that keeps the decimals it is printed with: str(Printed("83.00")) is "83.00"."""
+
+    def __new__(cls, text):
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __str__(self):
+        return self.text
+
+
 @dataclass(frozen=True)
 class Value:
     """One published number: what the paper prints, how sure it is, and where it stands.
 
     Args:
-        value: number or text. mark: one of `MARKS`. section: of the paper. note: why the mark.
+        value: int, Printed or text. mark: one of `MARKS`. section: of the paper. note: why the
+            mark. unit: "%" for percentages, else "".
     """
 
     value: object
     mark: str = "stated"
     section: str = ""
     note: str = ""
+    unit: str = ""
+
+    @property
+    def printed(self):
+        """The number as text with its unit, e.g. "83.00%": what `smears.forensics` reads."""
+        return f"{self.value!s}{self.unit}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that published numbers imply.
+
+    Args:
+        sentence: what follows, one plain sentence. rows: labels of the rows it rests on.
+        detail: how it follows. kind: "implied" or "contradicted". tables: their numbers.
+        caption: whether the captions of these tables say it too.
+    """
+
+    sentence: str
+    rows: tuple = ()
+    detail: str = ""
+    kind: str = "contradicted"
+    tables: tuple = ()
+    caption: bool = True
 
 
 class Paper:
-    """A paper's numbers. `claims` and `settings`: dict name -> Value."""
+    """A paper's numbers.
+
+    Attributes:
+        claims, settings: dict name -> Value.
+        checks: dict table number -> the entries of its `forensics` list, for `smears.forensics`.
+    """
 
     def __init__(self, data):
         self.name, self.title, self.source = data["name"], data["title"], data["source"]
@@ -33,6 +75,7 @@ class Paper:
         self._figures = data.get("figures", {})
         self.claims = {name: _value(cell) for name, cell in data.get("claims", {}).items()}
         self.settings = {name: _value(cell) for name, cell in data.get("settings", {}).items()}
+        self.checks = {number: t.get("forensics", []) for number, t in self._tables.items()}
         for table in self._tables.values():
             for row in [*table["rows"].values(), *table.get("totals", {}).values()]:
                 for cell in row.values():
@@ -48,9 +91,13 @@ class Paper:
 
     def value(self, table, row, column):
         """The Value of a cell, or None where the paper has none."""
-        rows = self._tables[table]["rows"]
-        cell = rows.get(row, {}).get(column)
-        return None if cell is None else _value(cell, self._tables[table]["section"])
+        found = self._tables[table]
+        cell = {**found.get("totals", {}), **found["rows"]}.get(row, {}).get(column)
+        return None if cell is None else _value(cell, found["section"], found.get("unit", ""))
+
+    def rows(self, table):
+        """Row labels of a table, in the paper's order, without its totals."""
+        return list(self._tables[table]["rows"])
 
     def text(self, table, row, column):
         """A cell as people print it: "84.44", "97.33†" where contradicted, "–" where absent."""
@@ -60,8 +107,6 @@ class Paper:
         text = value.value
         if isinstance(text, int):
             text = f"{text:,}"
-        elif isinstance(text, float):
-            text = f"{text:.2f}"
         return f"{text}†" if value.mark == "contradicted" else str(text)
 
     def table(self, number, part="rows"):
@@ -82,15 +127,27 @@ def load(package):
         ValueError: an unknown mark or key in a cell of paper.yaml.
     """
     text = files(package).joinpath("paper.yaml").read_text(encoding="utf-8")
-    return Paper(yaml.safe_load(text))
+    return read(text)
 
 
-def _value(cell, section=""):
+def read(text):
+    """The Paper in the text of a paper.yaml. Raises as `load`."""
+    return Paper(yaml.load(text, _Loader))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, with floats as `Printed`."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: Printed(node.value))
+
+
+def _value(cell, section="", unit=""):
     if not isinstance(cell, dict):
-        return Value(cell, section=section)
-    unknown = set(cell) - {"value", "mark", "section", "note"}
-    if unknown or cell.get("mark", "stated") not in MARKS:
+        return Value(cell, section=section, unit=unit)
+    unknown = set(cell) - {"value", "mark", "section", "note", "unit"}
+    if unknown or "value" not in cell or cell.get("mark", "stated") not in MARKS:
         raise ValueError(
-            f"paper.yaml: {cell}: keys value, mark ({', '.join(MARKS)}), section, note"
+            f"paper.yaml: {cell}: keys value, mark ({', '.join(MARKS)}), section, note, unit"
         )
-    return Value(**{"section": section, **cell})
+    return Value(**{"section": section, "unit": unit, **cell})

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from smears import InputError, catalogue, colour, commandline, published, reports
+from smears import InputError, catalogue, colour, commandline, forensics, published, reports
 from smears.material import Material
 from smears.runs import Run, hardware, read_predictions, write_whole
 
@@ -262,7 +262,8 @@ def produce(results, after=None):
         _ = results.material.external  # a wrong path must not come out after the trainings
     results.train(after)
     made, lines = study.make(results)
-    lines = [*lines, *([results.verdict()] if study.needs_data else [])]
+    lines = [*lines, *forensics.caption(results.paper, study.table)]
+    lines += [results.verdict()] if study.needs_data else []
     stem = f"{study.paper}_{study.name.lower().replace(' ', '')}_{options.profile}"
     if study.table:
         paths = reports.write(made, study.title, lines, options.out / "tables", stem)

@@ -14,7 +14,10 @@ FORBIDDEN = {
     "cotconet": {"leukocytenet", "experiments", "tests"},
 }
 KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
-NUMBERS_ONLY = ("metrics", "statistics", "published", "forensics", "splits", "runs", "colour")
+NUMBERS_ONLY = (
+    "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics", "splits",
+    "runs", "colour",
+)  # fmt: skip
 
 
 def _imports(path):

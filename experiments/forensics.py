@@ -1,0 +1,45 @@
+"""What the papers' published numbers imply by themselves, computed from paper.yaml alone."""
+
+import argparse
+from pathlib import Path
+
+from smears import forensics, published, reports
+from smears.commandline import ROOT
+
+PAPERS = ("leukocytenet",)
+
+
+def main(argv=None):
+    """Print the findings of each paper and write them as Markdown, CSV, LaTeX and PNG."""
+    parser = argparse.ArgumentParser(
+        description="What the published numbers imply and where they cannot all be right: sizes "
+        "of the test sets behind them, averages, sums, degrees of freedom. Reads the numbers and "
+        "the list of checks from each package's paper.yaml; needs no data and trains nothing."
+    )
+    parser.add_argument("--paper", choices=PAPERS, help="only this paper's numbers")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
+        help="where the tables go. Default: out/ in the checkout",
+    )  # fmt: skip
+    options = parser.parse_args(argv)
+    for package in [options.paper] if options.paper else PAPERS:
+        paper = published.load(package)
+        found = forensics.findings(paper)
+        table = forensics.table(found)
+        title = f"{paper.name}: what the published numbers imply"
+        contradicted = sum(finding.kind == "contradicted" for finding in found)
+        lines = [
+            f"{len(found)} findings, {contradicted} of them contradictions, of the numbers and "
+            f"checks in {package}/paper.yaml ({paper.source}).",
+            "Implied: follows from the numbers, though the text does not say it. Contradicted: "
+            "the numbers cannot all hold within their rounding.",
+        ]
+        folder = options.out.expanduser().resolve() / "tables"
+        paths = reports.write(table, title, lines, folder, f"{package}_forensics")
+        print(f"\n## {title}\n\n{reports.markdown(table)}\n")
+        print("\n".join(f"- {line}" for line in lines))
+        print("\nWritten: " + ", ".join(str(path) for path in paths))
+
+
+if __name__ == "__main__":
+    main()

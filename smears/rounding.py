@@ -1,0 +1,142 @@
+"""What a printed, rounded number allows: intervals, whole counts, test sizes, degrees of freedom.
+
+Printed numbers come as texts, because "83.00%" says more than 83.0: its decimals tell how far it
+was rounded, its sign whether it is a percentage. Fractions are exact, so nothing here depends on
+a tolerance.
+"""
+
+import re
+from fractions import Fraction
+from math import ceil, floor, prod
+
+import numpy as np
+from scipy import stats
+
+
+def bounds(printed):
+    """Values that round to a printed number, either way at a tie.
+
+    Args:
+        printed: text such as "0.95", "97.34%" or "7".
+
+    Returns:
+        (low, high), Fractions; percentages divided by 100.
+
+    Raises:
+        ValueError: a text that is not one number.
+    """
+    found = re.fullmatch(r"(-?\d+)(?:\.(\d+))?(%?)", printed.replace(",", ""))
+    if not found:
+        raise ValueError(f"{printed!r} is not one printed number, such as 0.95 or 97.34%.")
+    scale = 10 ** len(found[2] or "") * (100 if found[3] else 1)
+    middle = Fraction(int(found[1] + (found[2] or "")), scale)
+    return middle - Fraction(1, 2 * scale), middle + Fraction(1, 2 * scale)
+
+
+def mean_bounds(printed):
+    """(low, high) of the mean of several printed numbers, each anywhere within its rounding."""
+    lows, highs = zip(*(bounds(text) for text in printed), strict=True)
+    return sum(lows) / len(lows), sum(highs) / len(highs)
+
+
+def values(printed):
+    """How many numbers from 0 to 1 (0% to 100%) are printed with as many decimals."""
+    low, high = bounds(printed)
+    return int(1 / (high - low)) + 1
+
+
+def is_count(printed, size):
+    """Whether a printed share can be k / size for a whole number k."""
+    low, high = bounds(printed)
+    return ceil(low * size) <= floor(high * size)
+
+
+def sizes(printed, limit):
+    """Sizes 1..limit at which every one of several printed shares can be a whole count."""
+    return [n for n in range(1, limit + 1) if all(is_count(text, n) for text in printed)]
+
+
+def chance_of_sizes(printed, size):
+    """Expected number of sizes up to `size` that would fit as many made-up shares as well.
+
+    A size n has n + 1 whole counts; so many of the printable values it can hit.
+    """
+    reach = range(1, size + 1)
+    return float(sum(prod(min(1, (n + 1) / values(text)) for text in printed) for n in reach))
+
+
+def best_size(printed, limit):
+    """The size at which surprisingly many, though not all, of the printed shares are whole counts.
+
+    Returns:
+        (size, positions that fit, expected number of sizes that small that would fit as many
+        made-up shares), least by the last; ties go to the smaller size.
+    """
+    hit = min(values(text) for text in printed)
+    best, sums = (0, [], float("inf")), np.zeros(len(printed) + 1)
+    for n in range(1, limit + 1):
+        share = min(1, (n + 1) / hit)
+        sums += stats.binom.sf(np.arange(-1, len(printed)), len(printed), share)
+        fits = [place for place, text in enumerate(printed) if is_count(text, n)]
+        if sums[len(fits)] < best[2]:
+            best = (n, fits, float(sums[len(fits)]))
+    return best
+
+
+def f1_bounds(precision, recall, average):
+    """(low, high) of an F1 score that goes with a printed precision and recall.
+
+    Args:
+        precision, recall: printed texts.
+        average: "one": of one class, or micro averages: F1 is their harmonic mean. "mean": means
+            over classes: the harmonic mean is concave and at least p + r - 1, so the mean F1 lies
+            between P + R - 1 and the harmonic mean of P and R.
+    """
+    if average not in ("one", "mean"):
+        raise ValueError(f"average={average!r}: give 'one' or 'mean'.")
+    (p_low, p_high), (r_low, r_high) = bounds(precision), bounds(recall)
+    low = _harmonic(p_low, r_low) if average == "one" else p_low + r_low - 1
+    return max(low, Fraction(0)), _harmonic(min(p_high, Fraction(1)), min(r_high, Fraction(1)))
+
+
+def _harmonic(p, r):
+    return 2 * p * r / (p + r) if p > 0 and r > 0 else Fraction(0)
+
+
+def images_behind(recall, errors):
+    """(least, most) number of images of a class with a printed recall and so many errors.
+
+    `most` is None for a recall that may be 1.
+    """
+    low, high = bounds(recall)
+    return ceil(errors / (1 - low)), floor(errors / (1 - high)) if high < 1 else None
+
+
+def degrees_of_freedom(t, p, limit=1000):
+    """Degrees of freedom 1..limit at which a printed t has the printed two-sided p."""
+    (t_low, t_high), (p_low, p_high) = bounds(t.lstrip("-")), bounds(p)
+    count = np.arange(1, limit + 1)
+    most, least = (2 * stats.t.sf(float(side), count) for side in (t_low, t_high))
+    return count[(most >= float(p_low)) & (least <= float(p_high))].tolist()
+
+
+def two_class_matrices(accuracy, precision, recall, f1, positives, negatives):
+    """Confusion matrices of a two-class test of known class sizes that print as four figures.
+
+    Returns:
+        List of (TP, FN, FP, TN).
+    """
+    found = []
+    low, high = bounds(recall)
+    p_low, p_high = bounds(precision)
+    for tp in range(max(ceil(low * positives), 1), min(floor(high * positives), positives) + 1):
+        most = negatives if p_low <= 0 else min(floor(tp / p_low) - tp, negatives)
+        for fp in range(max(ceil(tp / p_high) - tp, 0), most + 1):
+            fn, tn = positives - tp, negatives - fp
+            scores = (
+                (accuracy, Fraction(tp + tn, positives + negatives)),
+                (f1, Fraction(2 * tp, 2 * tp + fp + fn)),
+            )
+            if all(bounds(text)[0] <= score <= bounds(text)[1] for text, score in scores):
+                found.append((tp, fn, fp, tn))
+    return found
