@@ -96,7 +96,7 @@ def save_figure(figure, lines, folder, stem):
 
 
 def contact_sheet(images, titles, path, columns=8, heading=""):
-    """Pictures side by side under short titles, saved to `path` (PNG, or PDF by its ending).
+    """Pictures side by side under short titles, saved to `path` (JPEG, PNG or PDF by its ending).
 
     Args:
         images: list of uint8 RGB arrays. titles: list of str, one a picture.
@@ -104,7 +104,11 @@ def contact_sheet(images, titles, path, columns=8, heading=""):
     plt = pyplot()
     count = -(-len(images) // columns)
     figure, axes = plt.subplots(
-        count, columns, figsize=(1.5 * columns, 1.75 * count + 0.4), squeeze=False
+        count,
+        columns,
+        figsize=(1.5 * columns, 1.75 * count + 0.4),
+        squeeze=False,
+        layout="constrained",
     )
     for axis in axes.flat:
         axis.axis("off")
@@ -112,7 +116,6 @@ def contact_sheet(images, titles, path, columns=8, heading=""):
         axis.imshow(image)
         axis.set_title(title, fontsize=8)
     figure.suptitle(heading, fontsize=11)
-    figure.tight_layout()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     plt.close(figure)
