@@ -38,7 +38,7 @@ def parse(studies, argv=None, extra=""):
         ),
         epilog="Examples:\n"
         "  --data pbc:/data/PBC_dataset_normal_DIB --profile laptop --seeds 3\n"
-        "  --data taleqani:/data/Taleqani --data allidb1:/data/ALL_IDB1\n"
+        "  --data taleqani:/data/Taleqani --data allidb1-healthy:/data/ALL_IDB1\n"
         "  --rows LeukocyteNet --weights /data/keras_weights --out /data/results",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -78,7 +78,9 @@ def _add_arguments(parser):
     parser.add_argument(
         "--data", action="append", metavar="NAME[:PATH]",
         help="where pictures come from; repeat it to merge several. Names: "
-        + ", ".join(sources.SOURCES) + ". Default: drawn (invented smears, nothing to fetch)",
+        + ", ".join(sources.SOURCES) + ". folder takes any folder of class folders, csv a list of "
+        "pictures; -healthy takes only the healthy pictures, as the paper mixed them. Default: "
+        "drawn (invented smears, nothing to fetch)",
     )  # fmt: skip
     parser.add_argument(
         "--profile", choices=PROFILES,

@@ -107,6 +107,12 @@ class Material:
             LeakError: it shares pictures or subjects with the data that was trained on.
         """
         options = self.options
+        for reason in set(sources.kin([*options.data, options.external])) - set(
+            sources.kin(options.data)
+        ):
+            raise splits.LeakError(
+                f"--external {options.external}: {reason}; an external test needs another source."
+            )
         everything = sources.load(
             [options.external], options.out / "data", skip_bad=options.skip_bad,
             drawn=self.recipe.PROFILES[options.profile].drawn,

@@ -33,6 +33,14 @@ ARGUMENTS = {
     "allidb2-healthy": {"number": 2, "only": "Healthy"},
 }
 
+# Sets that show the same cells, so that no split of both and no external test is clean.
+KIN = {
+    frozenset({"allidb1", "allidb2"}): (
+        "ALL-IDB2's cells are cut from ALL-IDB1's fields, and no list says which from which"
+    ),
+    frozenset({"pbc", "bloodmnist"}): "BloodMNIST's pictures are PBC's, cut and reduced",
+}
+
 
 def read(spec, cache, **settings):
     """Rows of one source.
@@ -50,7 +58,10 @@ def read(spec, cache, **settings):
     """
     name, _, path = spec.partition(":")
     if name not in SOURCES:
-        raise SourceError(f"--data {spec}: {name!r} is none of {', '.join(SOURCES)}.")
+        raise SourceError(
+            f"--data {spec}: {name!r} is none of {', '.join(SOURCES)}. Give NAME:PATH, e.g. "
+            "folder:PATH for any folder of class folders."
+        )
     module = import_module(SOURCES[name])
     if name == "drawn":
         return module.read(None, Path(cache), **settings)
@@ -84,13 +95,7 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
         for spec in specs
     ]
     notes = [note for part in rows for note in part.attrs.get("notes", [])]
-    if {"allidb1", "allidb2"} <= {
-        spec.partition(":")[0].removesuffix("-healthy") for spec in specs
-    }:
-        notes.append(
-            "ALL-IDB2's cells are cut from ALL-IDB1's fields and no list says which: a split of "
-            "both together leaks, whatever its audit finds"
-        )
+    notes += [f"{reason}: a split of both leaks, whatever its audit says" for reason in kin(specs)]
     for part in rows:
         part.attrs.clear()  # pandas compares them when it joins frames
     frame = catalogue.build(pd.concat(rows, ignore_index=True), cache, skip_bad=skip_bad)
@@ -98,4 +103,10 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
     return frame
 
 
-__all__ = ["SOURCES", "SourceError", "load", "read"]
+def kin(specs):
+    """What is known of specs that show the same cells in different pictures; a list of texts."""
+    names = {spec.partition(":")[0].removesuffix("-healthy") for spec in specs}
+    return [reason for pair, reason in KIN.items() if pair <= names]
+
+
+__all__ = ["SOURCES", "SourceError", "kin", "load", "read"]

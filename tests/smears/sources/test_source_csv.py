@@ -1,0 +1,77 @@
+"""A CSV list of pictures; every fault is told with its line and column."""
+
+import pytest
+
+from smears import sources
+
+
+def _list(folder, text, encoding="utf-8"):
+    path = folder / "list.csv"
+    path.write_text(text, encoding=encoding)
+    return f"csv:{path}"
+
+
+@pytest.fixture
+def home(tmp_path, write_picture):
+    """A folder with cells/1.png and cells/2, b.png."""
+    write_picture(tmp_path / "cells/1.png", 1)
+    write_picture(tmp_path / "cells/2, b.png", 2)
+    return tmp_path
+
+
+def test_paths_start_at_the_list_and_columns_may_be_missing(home, monkeypatch):
+    monkeypatch.chdir("/")
+    spec = _list(home, 'label,path\nblast,cells/1.png\nnormal,"cells/2, b.png"\n\n')
+    rows = sources.read(spec, home)
+    assert rows["path"].tolist() == [str(home / "cells/1.png"), str(home / "cells/2, b.png")]
+    assert rows["label"].tolist() == ["blast", "normal"]
+    assert rows["source"].tolist() == ["csv:cells/1.png", "csv:cells/2, b.png"]
+    assert (rows[["subject", "part", "mask"]] == "").all(axis=None)
+
+
+def test_all_columns_are_taken_and_a_spreadsheets_mark_is_not(home):
+    text = (
+        "path,label,subject,source,part,mask\n"
+        f"{home}/cells/1.png,blast, p1 ,slide 1,test,cells/1.png\n"
+    )
+    row = sources.read(_list(home, text, "utf-8-sig"), home).iloc[0]
+    assert row[["label", "subject", "source", "part", "mask", "data"]].tolist() == [
+        "blast", "csv:p1", "csv:slide 1", "test", str(home / "cells/1.png"), "csv",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\n", r"line 1: has the columns 'file', 'label'; lacks path; rename or.*'file'"),
+        ("path;label\n", "line 1: has the columns 'path;label'; lacks path, label"),
+        ("path,label,subjct\n", "rename or remove 'subjct'"),
+        ("path,label,label\n", "line 1: has the columns 'path', 'label', 'label'"),
+        ("", "line 1: .*lacks path, label"),
+        ("path,label\n", "has a header but no pictures"),
+        ("path,label\ncells/1.png,\n", "line 2, column label: empty"),
+        ("path,label\ncells/1.png\n", "line 2, column label: empty"),
+        ("path,label\n,blast\n", "line 2, column path: empty"),
+        ("path,label\ncells/1.png,a\ncells/3.png,a\n", r"line 3, column path: .*3\.png is not a f"),
+        ("path,label\ncells/2, b.png,blast\n", "line 2, 1 fields too many"),
+        ("path,label,part\ncells/1.png,a,val\n", "line 2, column part: 'val' is none of train"),
+        ("path,label,mask\ncells/1.png,a,m.png\n", r"line 2, column mask: .*m\.png is not a file"),
+    ],
+)
+def test_faults_are_told_with_line_and_column(text, message, home):
+    with pytest.raises(sources.SourceError, match=message):
+        sources.read(_list(home, text), home)
+
+
+def test_many_faults_are_cut_short(home):
+    text = "path,label\n" + "cells/1.png,\n" * 25
+    with pytest.raises(sources.SourceError, match="and 15 more") as caught:
+        sources.read(_list(home, text), home)
+    assert str(caught.value).count("column label") == 10
+
+
+def test_another_encoding_and_a_folder_are_refused(home):
+    with pytest.raises(sources.SourceError, match="UTF-8"):
+        sources.read(_list(home, "path,label\ncells/é.png,a\n", "latin-1"), home)
+    with pytest.raises(sources.SourceError, match="is a folder: give the CSV file"):
+        sources.read(f"csv:{home}", home)

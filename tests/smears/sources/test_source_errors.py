@@ -1,0 +1,99 @@
+"""What the command line says of bad data: exit code 2, one message, no traceback."""
+
+import pytest
+
+from leukocytenet import recipe, tables
+from leukocytenet.recipe import CLASSES
+from smears.study import Study, main
+
+TABLE = Study(paper="leukocytenet", table=2, recipe=recipe, make=tables.acquisition)
+
+
+def _run(out, capsys, *specs, more=()):
+    """(exit code, stdout, stderr) of Table 2 on the data."""
+    data = [word for spec in specs for word in ("--data", spec)]
+    code = 0
+    try:
+        main(TABLE, argv=["--profile", "quick", "--out", str(out), *data, *more])
+    except SystemExit as end:
+        code = end.code
+    told = capsys.readouterr()
+    return code, told.out, "\n".join(
+        line for line in told.err.splitlines() if "Reading pictures" not in line
+    ).strip()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("folder:{}/none", "--data folder:{}/none: {}/none not found. Give folder:PATH."),
+        ("flder:{}", "--data flder:{}: 'flder' is none of drawn, folder, csv"),
+        ("{}", "Give NAME:PATH"),
+        ("pbc", "--data pbc: no path given. Give pbc:PATH."),
+        ("folder:{}/empty", "no pictures (.png, .jpg"),
+        ("csv:{}/wrong.csv", "{}/wrong.csv, line 1: has the columns 'file', 'class'; lacks path"),
+        ("folder:{}/tiny", "only 2 independent subjects or source images: a split needs at least"),
+        ("folder:{}/lone", "- no test picture of rare: the class needs at least three subjects"),
+        ("folder:{}/bad", "1 of 3 pictures cannot be used:\n  {}/bad/a/empty.png: empty file"),
+    ],
+)
+def test_bad_data_ends_in_exit_code_2_and_one_message(
+    spec, message, tmp_path, capsys, write_picture, recwarn
+):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "wrong.csv").write_text("file,class\n")
+    for seed in range(2):
+        write_picture(tmp_path / f"tiny/a/{seed}.png", seed)
+        write_picture(tmp_path / f"bad/a/{seed}.png", seed)
+    for seed in range(8):
+        write_picture(tmp_path / f"lone/many/{seed}.png", seed)
+    write_picture(tmp_path / "lone/rare/9.png", 9)
+    (tmp_path / "bad/a/empty.png").touch()
+    code, _, told = _run(tmp_path / "out", capsys, spec.replace("{}", str(tmp_path)))
+    assert code == 2
+    assert message.replace("{}", str(tmp_path)) in told
+    assert "Traceback" not in told
+    assert not recwarn.list
+
+
+def test_skip_bad_counts_what_it_left_out_and_goes_on(tmp_path, capsys, write_picture):
+    for seed in range(12):
+        write_picture(tmp_path / f"set/{'ab'[seed % 2]}/{seed}.png", seed)
+    (tmp_path / "set/a/empty.png").touch()
+    code, out, _ = _run(tmp_path / "out", capsys, f"folder:{tmp_path / 'set'}", more=["--skip-bad"])
+    assert code == 0
+    assert "1 pictures left out (--skip-bad)" in out
+
+
+def test_a_merge_prints_counts_beside_table_2_and_names_missing_classes(
+    tmp_path, capsys, write_picture
+):
+    seeds = iter(range(1000))
+    for kind in ("Benign", "Early", "Pre", "Pro"):
+        for n in range(6):
+            write_picture(tmp_path / f"taleqani/{kind}/WBC-{kind}-{n:03d}.jpg", next(seeds))
+    for n in range(8):
+        write_picture(tmp_path / f"idb/im/Im{n:03d}_{n % 2}.jpg", next(seeds))
+    for disease in ("Lymphoma", "MDS", "CLL", "AML"):
+        for n in range(5 + (disease == "AML")):
+            write_picture(tmp_path / f"ash/{disease}/{n}.png", next(seeds))
+    for n in range(2):
+        write_picture(tmp_path / f"more/Healthy/{n}.png", next(seeds))
+    code, out, _ = _run(
+        tmp_path / "out", capsys, f"taleqani:{tmp_path / 'taleqani'}",
+        f"allidb1-healthy:{tmp_path / 'idb'}", f"ash:{tmp_path / 'ash'}",
+        f"folder:{tmp_path / 'more'}",
+    )  # fmt: skip
+    assert code == 0
+    cells = {
+        row[0]: row[1:]
+        for row in ([cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines())
+        if row and row[0] in CLASSES
+    }
+    assert set(cells) == set(CLASSES)
+    # Published originals (Table 2), then ours.
+    assert (cells["AML"][0], cells["AML"][2]) == ("256", "6")
+    assert (cells["ALL-Pro-B"][0], cells["ALL-Pro-B"][2]) == ("804", "6")
+    assert (cells["Healthy"][0], cells["Healthy"][2]) == ("1,180†", "6")
+    assert cells["CML"][2] == "0"
+    assert "lacks: CML." in out

@@ -1,0 +1,125 @@
+"""Finding pictures in folders; names and paths that cannot be used end in one clear error."""
+
+import os
+
+import pytest
+
+from smears import sources
+from smears.sources import listing
+
+
+def test_what_operating_systems_leave_behind_is_passed_over(tmp_path, write_picture):
+    kept = write_picture(tmp_path / "a/1.png")
+    for stray in ("a/._1.png", "__MACOSX/a/1.png", ".cache/2.png"):
+        write_picture(tmp_path / stray)
+    for stray in (".DS_Store", "a/.DS_Store", "a/Thumbs.db", "a/desktop.ini", "a/notes.txt"):
+        (tmp_path / stray).write_text("stray")
+    assert listing.pictures(tmp_path) == [kept]
+
+
+def test_pictures_come_sorted_and_with_any_case_of_ending(tmp_path, write_picture):
+    paths = [write_picture(tmp_path / name) for name in ("b/1.JPG", "a/2.Tiff", "a/1.png")]
+    assert listing.pictures(tmp_path) == sorted(paths)
+
+
+def test_linked_class_folders_are_read_and_a_link_upwards_ends(tmp_path, write_picture):
+    write_picture(tmp_path / "elsewhere/1.png")
+    write_picture(tmp_path / "set/one/2.png")
+    (tmp_path / "set/two").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set/one/up").symlink_to(tmp_path / "set")
+    rows = sources.read(f"folder:{tmp_path / 'set'}", tmp_path)
+    assert rows["label"].tolist() == ["one", "two"]
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, write_picture, monkeypatch):
+    write_picture(tmp_path / "a/1.png")
+    scandir = os.scandir
+
+    def refuse(place):
+        if os.path.basename(place) == "a":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    # The tests may run as root, who may read everything; so the system's answer is played.
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(sources.SourceError, match="a cannot be read: Permission denied"):
+        listing.pictures(tmp_path)
+
+
+def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_table(tmp_path, write_picture):
+    path = write_picture(tmp_path / "1.png")
+    try:
+        os.rename(path, os.fsencode(tmp_path) + b"/\xe9.png")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    with pytest.raises(sources.SourceError, match="not UTF-8"):
+        listing.pictures(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(set(sources.SOURCES) - {"drawn"}))
+def test_a_missing_path_tells_where_the_data_set_comes_from(name, tmp_path):
+    for spec in (name, f"{name}:", f"{name}:{tmp_path / 'none'}"):
+        with pytest.raises(sources.SourceError, match=f"Give {name}:PATH") as caught:
+            sources.read(spec, tmp_path)
+        assert len(str(caught.value)) > 100
+
+
+@pytest.mark.parametrize("name", sorted(set(sources.SOURCES) - {"drawn", "csv", "bloodmnist"}))
+def test_an_empty_folder_and_a_file_in_its_place_are_refused(name, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(sources.SourceError, match="no pictures"):
+        sources.read(f"{name}:{tmp_path / 'empty'}", tmp_path)
+    with pytest.raises(sources.SourceError, match="is not a folder"):
+        sources.read(f"{name}:{tmp_path / 'file'}", tmp_path)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(sources.SourceError, match="'pcb' is none of drawn, folder, csv"):
+        sources.read("pcb:/data", None)
+
+
+def test_a_path_with_spaces_colons_and_other_alphabets_is_taken_whole(tmp_path, write_picture):
+    home = tmp_path / "C: Blut, è 细胞"
+    write_picture(home / "Класс 1/α β.png")
+    frame = sources.load([f"folder:{home}"], tmp_path / "cache")
+    assert frame["label"].tolist() == ["Класс 1"]
+
+
+def test_class_folders_may_be_nested_but_pictures_need_one(tmp_path, write_picture):
+    write_picture(tmp_path / "one/deep/1.png")
+    rows = sources.read(f"folder:{tmp_path}", tmp_path)
+    assert rows[["label", "source", "data"]].to_numpy().tolist() == [
+        ["one", "folder:one/deep/1.png", "folder"]
+    ]
+    write_picture(tmp_path / "2.png")
+    with pytest.raises(sources.SourceError, match=r"2\.png lies outside any class folder"):
+        sources.read(f"folder:{tmp_path}", tmp_path)
+
+
+def test_sources_merge_into_one_catalogue_with_all_their_notes(tmp_path, write_picture):
+    for seed, name in enumerate(("Original/Pro/WBC-Malignant-Pro-001.jpg",
+                                 "Segmented/Pro/WBC-Malignant-Pro-001.jpg")):  # fmt: skip
+        write_picture(tmp_path / "taleqani" / name, seed)
+    write_picture(tmp_path / "one/im/Im001_0.jpg", 2)
+    write_picture(tmp_path / "two/img/Im001_0.tif", 3)
+    frame = sources.load(
+        [f"taleqani:{tmp_path / 'taleqani'}", f"allidb1-healthy:{tmp_path / 'one'}",
+         f"allidb2-healthy:{tmp_path / 'two'}"], tmp_path / "cache",
+    )  # fmt: skip
+    assert frame["label"].tolist() == ["Healthy", "Healthy", "ALL-Pro-B"]
+    assert frame["source"].nunique() == 3
+    notes = frame.attrs["notes"]
+    assert any("1 segmented" in note for note in notes)
+    assert any("a split of both leaks" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("specs", "number"),
+    [
+        (["allidb1:a", "allidb2-healthy:b"], 1), (["pbc:a", "bloodmnist:b"], 1),
+        (["allidb1:a", "allidb1-healthy:b"], 0), (["pbc:a", "cnmc:b", "drawn"], 0),
+    ],
+)  # fmt: skip
+def test_sets_that_show_the_same_cells_are_known(specs, number):
+    assert len(sources.kin(specs)) == number
