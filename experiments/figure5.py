@@ -1,5 +1,7 @@
 """Figure 5. LeukocyteNet: test accuracy of the five baselines and LeukocyteNet (section 4-2)."""
 
+from table5 import ROWS
+
 from leukocytenet import recipe
 from leukocytenet.figures import accuracies
 from smears.study import Study, main
@@ -9,14 +11,7 @@ ACCURACIES = Study(
     figure=5,
     recipe=recipe,
     make=accuracies,
-    rows={
-        "Xception": {"model": "Xception"},
-        "Inception V3": {"model": "Inception V3"},
-        "MobileNet": {"model": "MobileNet"},
-        "DenseNet121": {"model": "DenseNet121"},
-        "VGG19": {"model": "VGG19"},
-        "LeukocyteNet": {},
-    },
+    rows=ROWS,
 )
 
 if __name__ == "__main__":

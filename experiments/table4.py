@@ -12,7 +12,7 @@ ABLATION = Study(
     external=True,
     rows={
         "Swin Transformer Only": {"model": "Swin Transformer Only"},
-        # The paper's row is Table 5's frozen baseline; the next two are trained as the hybrid is (D14).
+        # The paper's row is Table 5's frozen baseline; the next two train as the hybrid does (D14).
         "VGG19 Only": {"model": "VGG19"},
         "VGG19 Only, fine-tuned": {"model": "VGG19 Only", "head": "pooled"},
         "VGG19 Only, fine-tuned, AlphaDropout": {

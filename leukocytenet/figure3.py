@@ -1,10 +1,15 @@
 """LeukocyteNet's Figure 3: one image, and what each kind of augmentation does to it (3-2-3)."""
 
+from pathlib import Path
+
 from leukocytenet.augmentation import augmenter
+from smears import drawn, images
 from smears.augmentation import Transform
 from smears.reports import pyplot
 
 AUGMENTER = augmenter()
+
+SIZE = 384  # what the network sees (stated, 3-3-2)
 
 # Panel, the paper's order, what it is called here, how strong: each range's end.
 PANELS = (
@@ -24,6 +29,28 @@ CAPTION = (
     "Stated in the paper: zoom 15% to 50%, rotation 15° to 30°, shear 15°, horizontal flip. "
     "Assumed: 10% for both shifts, which have no published value.",
 )
+
+
+def augmentation(results):
+    """Figure 3 of the data's first picture of its first class, or of a drawn smear at full size.
+
+    Args:
+        results: smears.study.Results.
+
+    Returns:
+        (matplotlib figure, list of caption lines).
+    """
+    if results.options.data == ["drawn"]:
+        # Those of the catalogue are as small as the profile; this one is drawn for the figure.
+        image, _ = drawn.draw("AML", 0, 0, SIZE)
+        what = "The picture: a drawn smear (AML), not a photograph."
+    else:
+        frame = results.catalogue
+        row = frame[frame["label"] == results.classes[0]].iloc[0]
+        image = images.resize(images.decode(row["path"]), SIZE)
+        what = f"The picture: {Path(row['path']).name} ({row['label']}) of {row['data']}."
+    figure, lines = figure3(image)
+    return figure, [what, *lines]
 
 
 def figure3(image):

@@ -6,12 +6,12 @@ are Okabe and Ito's, which colour-blind readers can tell apart.
 
 import numpy as np
 
-from smears import metrics
+from smears import colour, metrics
 from smears.reports import pyplot
 from smears.runs import classes_of
 from smears.tables import confusions, interval
 
-PUBLISHED, OURS = "#999999", "#0072B2"
+PUBLISHED, OURS, COLOUR_ONLY = "#8c8c8c", "#0072B2", "#D55E00"
 PALETTE = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000",
     "#7F7F7F", "#8C564B",
@@ -22,46 +22,56 @@ def accuracies(results):
     """Figure 5: test accuracy of every network, published beside ours with its interval."""
     plt = pyplot()
     labels = list(results.study.rows)
-    figure, axes = plt.subplots(figsize=(8, 4))
+    figure, axes = plt.subplots(figsize=(8, 4.2))
     for place, label in enumerate(labels):
         published = results.paper.value(5, label, "test_accuracy").value
-        axes.bar(
-            place - 0.2, published, 0.38, color=PUBLISHED, label="published" if not place else ""
-        )
+        bar = axes.bar(place - 0.2, published, 0.38, color=PUBLISHED)
+        axes.text(place - 0.2, 2, f"{published:.1f}", ha="center", color="white", fontsize=8)
         predictions = results.predictions(label)
         if predictions:
-            value, low, high = (100 * x for x in interval(predictions, "test", "accuracy"))
-            error = [[max(value - low, 0)], [max(high - value, 0)]]
-            axes.bar(
-                place + 0.2, value, 0.38, yerr=error, capsize=3, color=OURS,
-                label="ours, 95% interval" if not place else "",
-            )  # fmt: skip
-            axes.text(place + 0.2, 2, f"{value:.1f}", ha="center", color="white", fontsize=8)
+            _bar(axes, place + 0.2, interval(predictions, "test", "accuracy"))
         else:
             axes.text(place + 0.2, 2, "not run", ha="center", rotation=90, fontsize=8)
-        axes.text(place - 0.2, 2, f"{published:.1f}", ha="center", color="white", fontsize=8)
+    shown = [bar, plt.Rectangle((0, 0), 1, 1, color=OURS)]
+    names = ["published", "ours, 95% interval"]
+    for row, style in zip(colour.CLASSIFIERS, (":", "--"), strict=True):
+        value = 100 * interval(results.predictions(row), "test", "accuracy")[0]
+        shown.append(axes.axhline(value, color=COLOUR_ONLY, linestyle=style, linewidth=1.3))
+        names.append(f"{row[0].lower()}{row[1:]}: {value:.1f}")
     axes.set_xticks(range(len(labels)), labels)
     axes.set_ylabel("test accuracy, %")
     axes.set_ylim(0, 105)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    axes.legend(
+        shown, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False,
+        fontsize=9,
+    )  # fmt: skip
     _open(axes)
     return figure, results.captions()
 
 
+def _bar(axes, place, triple):
+    value, low, high = (100 * x for x in triple)
+    error = [[max(value - low, 0)], [max(high - value, 0)]]
+    axes.bar(place, value, 0.38, yerr=error, capsize=3, color=OURS)
+    axes.text(place, 2, f"{value:.1f}", ha="center", color="white", fontsize=8)
+
+
 def curves(results):
     """Figure 6: accuracy (a) and loss (b) of training and validation, epoch by epoch."""
-    plt = pyplot()
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
+    runs = results.runs.get("LeukocyteNet", [])
+    if not runs:
+        return _not_run(results)
+    figure, axes = pyplot().subplots(1, 2, figsize=(9, 3.6))
     for axis, title, keys in zip(
         axes, ("(a) accuracy", "(b) loss"),
         (("accuracy", "val_accuracy"), ("loss", "val_loss")), strict=True,
     ):  # fmt: skip
-        for number, run in enumerate(results.runs.get("LeukocyteNet", [])):
+        for number, run in enumerate(runs):
             history = run.history
             epochs = np.arange(1, len(history) + 1)
-            for key, colour, name in zip(keys, PALETTE, ("training", "validation"), strict=False):
+            for key, tint, name in zip(keys, PALETTE, ("training", "validation"), strict=False):
                 axis.plot(
-                    epochs, history[key], color=colour, marker="o", markersize=3,
+                    epochs, history[key], color=tint, marker="o", markersize=3,
                     label=name if not number else "",
                 )  # fmt: skip
         axis.set_xlabel("epoch")
@@ -79,11 +89,10 @@ def curves(results):
 
 def confusion_and_roc(results):
     """Figure 7: confusion matrix (a) and one-against-rest ROC curves (b) of the test part."""
-    plt = pyplot()
-    figure, axes = plt.subplots(1, 2, figsize=(13, 5.6), width_ratios=(1.15, 1))
     predictions = results.predictions("LeukocyteNet")
     if not predictions:
-        return figure, results.captions()
+        return _not_run(results)
+    figure, axes = pyplot().subplots(1, 2, figsize=(13, 5.6), width_ratios=(1.15, 1))
     classes = classes_of(predictions[0])
     matrix = confusions(predictions, "test").sum((0, 1))
     _matrix(axes[0], matrix, classes)
@@ -121,6 +130,15 @@ def _matrix(axis, matrix, classes):
     axis.set_xlabel("predicted")
     axis.set_ylabel("true")
     axis.set_title("(a) test pictures, all seeds; shade: share of the row")
+
+
+def _not_run(results):
+    """A figure that says that there is nothing to show, and why."""
+    figure, axis = pyplot().subplots(figsize=(6, 1.5))
+    axis.axis("off")
+    reason = results.missing["LeukocyteNet"]
+    axis.text(0.5, 0.5, f"LeukocyteNet: not run: {reason}", ha="center", va="center")
+    return figure, results.captions()
 
 
 def _open(axis):

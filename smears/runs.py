@@ -82,10 +82,15 @@ class Run:
             write_whole(path, json.dumps(environment(), indent=1))
 
     @property
+    def environment(self):
+        """What `environment` found where it was trained; {} if that was not recorded."""
+        path = self.folder / "environment.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    @property
     def hardware(self):
         """The machine that trained it, one phrase; "" if it was not recorded."""
-        path = self.folder / "environment.json"
-        return json.loads(path.read_text(encoding="utf-8"))["hardware"] if path.exists() else ""
+        return self.environment.get("hardware", "")
 
     @property
     def history(self):
