@@ -89,11 +89,21 @@ def architecture(results):
             {
                 "Layer": label,
                 "shape published": results.published(label, "shape"),
-                "shape ours": shape,
+                "shape ours": shape or "–",
                 "parameters published": results.published(label, "parameters"),
                 "parameters ours": f"{parameters:,}",
             }
         )
+    free = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+    rows.append(
+        {
+            "Layer": "Total Trainable Param",
+            "shape published": "–",
+            "shape ours": "–",
+            "parameters published": results.published("Total Trainable Param", "parameters"),
+            "parameters ours": f"{free:,}",
+        }
+    )
     return pd.DataFrame(rows), ["Computed from the network at 384 x 384; † contradicted (D6)."]
 
 

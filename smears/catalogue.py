@@ -99,7 +99,7 @@ def scan(paths, cache):
     if wanted:
         with (
             ThreadPoolExecutor(os.cpu_count()) as pool,
-            tqdm(total=len(wanted), desc="Reading pictures", unit="picture") as bar,
+            tqdm(total=len(wanted), desc="Reading pictures", unit="picture", leave=None) as bar,
         ):
             for start in range(0, len(wanted), CHUNK):
                 chunk = wanted[start : start + CHUNK]

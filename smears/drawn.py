@@ -495,7 +495,9 @@ def _draw_all(entries, home, size, seed):
     fresh = home.with_name(f"{home.name}.{os.getpid()}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        for label, subject, image in tqdm(entries, desc="Drawing smears", unit="picture"):
+        for label, subject, image in tqdm(
+            entries, desc="Drawing smears", unit="picture", leave=None
+        ):
             picture, mask = draw(label, seed * 100_003 + subject, image, size)
             for place, array in (("", picture[..., ::-1]), ("masks", mask)):
                 path = fresh / place / label / f"s{subject:04d}_{image:03d}.png"

@@ -54,7 +54,7 @@ def frozen_features(model, pictures, cache, key):
 
 
 def _outputs(model, pictures):
-    with tqdm(total=len(pictures.rows), desc="Features", unit="picture") as bar:
+    with tqdm(total=len(pictures.rows), desc="Features", unit="picture", leave=None) as bar:
         for i in range(len(pictures)):
             x = pictures[i][0]
             n = len(x)

@@ -46,7 +46,8 @@ def _make(studies, options):
             results = Results(study, options, materials[study.recipe])
             try:
                 products.append(produce(results, bar.update))
-                tqdm.write(f"{study.title}: {products[-1].paths[-1]}")
+                picture = next(p for p in products[-1].paths if p.suffix == ".png")
+                tqdm.write(f"{study.title}: {picture}")
             except Exception as problem:
                 # Whatever it is, the other tables are still wanted; the exit code tells.
                 failed[study.name] = f"{type(problem).__name__}: {problem}"
@@ -76,12 +77,11 @@ def _problems(products, failed):
 
 def _write(path, results, products, problems, waiting, began):
     options, material = results.options, results.material
-    machines = {
-        run.hardware for product in products for runs in product.runs.values() for run in runs
-    }
+    trained = [runs for product in products for runs in product.runs.values()]
+    machines = {run.hardware for runs in trained for run in runs}
     facts = {
         "Data": f"{material.name}, {len(material.catalogue)} images",
-        "Split": material.split[1].line,
+        "Split": material.split[1].line.removeprefix("Split "),
         "Trainings a row": f"{len(options.seeds)} (seeds {', '.join(map(str, options.seeds))})",
         "Trained on": " and ".join(sorted(machines - {""})) or "nothing was trained",
         "Page made": f"{page.now()} on {hardware()}, in {_duration(time.perf_counter() - began)} "

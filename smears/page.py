@@ -28,11 +28,11 @@ tbody th { font-weight: 600; background: #fff; min-width: 8rem; position: sticky
 td.published { color: #57606a; }
 td.ours { background: #eef6fc; white-space: nowrap; }
 img { max-width: 100%; height: auto; display: block; }
-ul.caption { font-size: .85rem; color: #3d444d; padding-left: 1.2rem; }
+ul.caption { font-size: .85em; color: #3d444d; padding-left: 1.2rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { font-weight: 600; }
 dd { margin: 0; overflow-wrap: anywhere; }
-.files { font-size: .85rem; }
+.files { font-size: .85em; }
 @media (max-width: 40rem) { dl { display: block; } tbody th { position: static; } }
 @media print {
   body { font-size: 9pt; max-width: none; padding: 0; }
@@ -47,6 +47,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 }
 """
 
+FILES = {".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX"}
 TYPES = {".csv": "text/csv", ".tex": "text/plain", ".md": "text/plain", ".png": "image/png"}
 
 
@@ -62,10 +63,8 @@ def write(path, title, verdict, facts, products, problems=(), waiting=()):
         waiting: texts, what is still to come.
     """
     body = [f"<h1>{escape(title)}</h1>", f'<p class="verdict">{escape(verdict)}</p>']
-    body.append(
-        "<dl>" + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in facts.items())
-    )
-    body.append("</dl>")
+    terms = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in facts.items())
+    body.append(f"<dl>{terms}</dl>")
     for heading, texts in (("Not run, and why", problems), ("Still to come", waiting)):
         if texts:
             items = "".join(f"<li>{escape(text)}</li>" for text in texts)
@@ -165,9 +164,9 @@ def _section(product):
     lines = "".join(f"<li>{escape(line)}</li>" for line in product.lines)
     parts.append(f'<ul class="caption">{lines}</ul>')
     files = [
-        f'<a download="{escape(path.name)}" href="{_data(path)}">{path.suffix[1:].upper()}</a>'
+        f'<a download="{escape(path.name)}" href="{_data(path)}">{FILES[path.suffix]}</a>'
         for path in product.paths
-        if product.table is not None and path.suffix in (".csv", ".tex", ".md")
+        if product.table is not None and path.suffix in FILES
     ]
     if files:
         parts.append(f'<p class="files">Save as {", ".join(files)}</p>')

@@ -175,7 +175,7 @@ class Results:
         weights = {}
         for label, runs in self.runs.items():
             weights.setdefault(runs[0].facts.get("weights", "not recorded"), []).append(label)
-        lines += [f"Weights of {', '.join(rows)}: {kind}." for kind, rows in weights.items()]
+        lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in weights.items()]
         lines += [f"{label}: not run: {reason}." for label, reason in self.missing.items()]
         return lines
 

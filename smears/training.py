@@ -79,7 +79,7 @@ class Watch(keras.callbacks.Callback):
         self.bar, self.shown = None, {}
 
     def on_train_begin(self, logs=None):
-        self.bar = tqdm(total=self.epochs * self.steps, desc=self.title, unit="step")
+        self.bar = tqdm(total=self.epochs * self.steps, desc=self.title, unit="step", leave=None)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.bar.n = epoch * self.steps
