@@ -62,7 +62,8 @@ def balance(labels):
         target = counts.max()
         if by_table:
             original, augmented = (int(table.loc[name, column]) for column in COLUMNS)
-            target = round(Fraction(int(count) * augmented, original))
+            grown = round(Fraction(int(count) * augmented, original))
+            target = max(int(count), min(grown, round(MOST * int(counts.max()))))
         # As evenly as whole numbers allow, here 2, 1, 2, 1: ceilings of equal steps, differenced.
         ends = -(-np.arange(count + 1) * target // count)
         times[labels == name] = np.diff(ends)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from leukocytenet import augmentation
+from leukocytenet import augmentation, recipe
 from leukocytenet.figure3 import PANELS, figure3
 from smears import published
 from smears.reports import pyplot
@@ -34,18 +34,24 @@ def test_other_classes_grow_to_the_largest():
 
 
 def test_every_picture_comes_once_as_itself_and_copies_are_numbered_and_spread_evenly():
-    labels = np.array(["AML", "CLL"] * 30)
+    labels = np.array(["AML", "CLL"] * 30 + ["Healthy"] * 400)
     rows, copies = augmentation.balance(labels)
     pairs = list(zip(rows.tolist(), copies.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
-    assert sorted(row for row, copy in pairs if copy == 0) == list(range(60))
+    assert sorted(row for row, copy in pairs if copy == 0) == list(range(460))
     times = np.bincount(rows)
     for row in range(60):
         assert sorted(copies[rows == row]) == list(range(times[row]))
     for name in ("AML", "CLL"):
         assert np.ptp(times[labels == name]) == 1
     # Not the extra copies to the first pictures alone.
-    assert abs(times[:30].sum() - times[30:].sum()) <= 2
+    assert abs(times[:30].sum() - times[30:60].sum()) <= 2
+
+
+def test_data_that_is_balanced_already_stays_so():
+    labels = np.repeat(recipe.CLASSES, 36)
+    rows, _ = augmentation.balance(labels)
+    assert set(np.unique(labels[rows], return_counts=True)[1]) <= {36, 37}
 
 
 def test_balance_repeats_itself():
