@@ -7,7 +7,7 @@ a tolerance.
 
 import re
 from fractions import Fraction
-from math import ceil, floor, prod
+from math import ceil, floor
 
 import numpy as np
 from scipy import stats
@@ -46,14 +46,17 @@ def values(printed):
 
 
 def is_count(printed, size):
-    """Whether a printed share can be k / size for a whole number k."""
+    """Whether a printed share can be k / size for a whole number k; `size` may be an int array."""
     low, high = bounds(printed)
-    return ceil(low * size) <= floor(high * size)
+    least = -(-low.numerator * size // low.denominator)
+    return least <= high.numerator * size // high.denominator
 
 
 def sizes(printed, limit):
     """Sizes 1..limit at which every one of several printed shares can be a whole count."""
-    return [n for n in range(1, limit + 1) if all(is_count(text, n) for text in printed)]
+    tried = np.arange(1, limit + 1)
+    fits = np.all([is_count(text, tried) for text in printed], axis=0)
+    return tried[fits].tolist()
 
 
 def chance_of_sizes(printed, size):
@@ -61,8 +64,9 @@ def chance_of_sizes(printed, size):
 
     A size n has n + 1 whole counts; so many of the printable values it can hit.
     """
-    reach = range(1, size + 1)
-    return float(sum(prod(min(1, (n + 1) / values(text)) for text in printed) for n in reach))
+    tried = np.arange(1, size + 1)
+    hit = [np.minimum(1, (tried + 1) / values(text)) for text in printed]
+    return float(np.prod(hit, axis=0).sum())
 
 
 def best_size(printed, limit):
@@ -72,15 +76,14 @@ def best_size(printed, limit):
         (size, positions that fit, expected number of sizes that small that would fit as many
         made-up shares), least by the last; ties go to the smaller size.
     """
-    hit = min(values(text) for text in printed)
-    best, sums = (0, [], float("inf")), np.zeros(len(printed) + 1)
-    for n in range(1, limit + 1):
-        share = min(1, (n + 1) / hit)
-        sums += stats.binom.sf(np.arange(-1, len(printed)), len(printed), share)
-        fits = [place for place, text in enumerate(printed) if is_count(text, n)]
-        if sums[len(fits)] < best[2]:
-            best = (n, fits, float(sums[len(fits)]))
-    return best
+    tried = np.arange(1, limit + 1)
+    fits = np.array([is_count(text, tried) for text in printed])
+    hit = np.minimum(1, (tried + 1) / min(values(text) for text in printed))
+    # How many sizes up to each would fit at least 0, 1, ... all of the shares by accident.
+    reached = stats.binom.sf(np.arange(-1, len(printed)), len(printed), hit[:, None]).cumsum(0)
+    chance = reached[tried - 1, fits.sum(0)]
+    place = int(chance.argmin())
+    return place + 1, np.flatnonzero(fits[:, place]).tolist(), float(chance[place])
 
 
 def f1_bounds(precision, recall, average):

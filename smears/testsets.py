@@ -79,11 +79,10 @@ def truncated_loop(figures, other, batch, limit=2000):
         batch: images a batch. limit: as `sample_size`.
     """
     batch, loops = int(batch), []
-    shares = list(other.values())
-    whole = rounding.sizes(shares, limit)
-    if not whole or rounding.chance_of_sizes(shares, whole[0]) > CHANCE:
+    whole = _telling_sizes(other, limit)
+    if not whole:
         return []
-    for size in rounding.sizes(list(figures.values()), limit):
+    for size in _telling_sizes(figures, limit):
         for stride in (batch, 2 * batch):
             steps = whole[0] // stride
             if size == steps * batch < whole[0]:
@@ -92,6 +91,16 @@ def truncated_loop(figures, other, batch, limit=2000):
         return []
     sentence = f"{', '.join(loops)}: whole batches of a loop over the other {whole[0]} images"
     return [Finding(sentence, tuple(figures), kind="implied")]
+
+
+def _telling_sizes(figures, limit):
+    """Sizes of which all printed shares can be whole counts, and made-up ones hardly could."""
+    printed = list(figures.values())
+    return [
+        size
+        for size in rounding.sizes(printed, limit)
+        if rounding.chance_of_sizes(printed, size) < CHANCE
+    ]
 
 
 def images_of_class(row, recall, errors, original, augmented, share=0.2):
