@@ -79,7 +79,7 @@ def _add_arguments(parser):
         "--data", action="append", metavar="NAME[:PATH]",
         help="where pictures come from; repeat it to merge several. Names: "
         + ", ".join(sources.SOURCES) + ". folder takes any folder of class folders, csv a list of "
-        "pictures; -healthy takes only the healthy pictures, as the paper mixed them. Default: "
+        "pictures; -healthy takes ALL-IDB's healthy pictures alone, as the paper does. Default: "
         "drawn (invented smears, nothing to fetch)",
     )  # fmt: skip
     parser.add_argument(

@@ -1,9 +1,13 @@
 """What the command line says of bad data: exit code 2, one message, no traceback."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from leukocytenet import recipe, tables
 from leukocytenet.recipe import CLASSES
+from smears.material import Material
+from smears.splits import LeakError
 from smears.study import Study, main
 
 TABLE = Study(paper="leukocytenet", table=2, recipe=recipe, make=tables.acquisition)
@@ -97,3 +101,9 @@ def test_a_merge_prints_counts_beside_table_2_and_names_missing_classes(
     assert (cells["Healthy"][0], cells["Healthy"][2]) == ("1,180†", "6")
     assert cells["CML"][2] == "0"
     assert "lacks: CML." in out
+
+
+def test_an_external_set_that_shows_the_same_cells_is_refused_before_it_is_read():
+    options = SimpleNamespace(data=["allidb1-healthy:a", "cnmc:b"], external="allidb2:c")
+    with pytest.raises(LeakError, match=r"cut from ALL-IDB1's fields.*another source"):
+        _ = Material(options, recipe).external
