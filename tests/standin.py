@@ -1,13 +1,15 @@
 """A recipe that invents predictions instead of training, so that tables are made in a moment."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from leukocytenet import recipe
+from smears import commandline
 from smears.runs import KEYS
-from smears.study import Unavailable
+from smears.study import Results, Unavailable, main
 
 CLASSES = recipe.CLASSES
 PROFILES = {
@@ -71,3 +73,18 @@ def _scores(frame, classes, model, seed):
     code = np.where(right, code, rng.integers(0, len(classes), len(frame)))
     scores[np.arange(len(frame)), code] += 0.6
     return scores
+
+
+def results(study, out, *argv):
+    """Trained smears.study.Results of a study, as a script would have them."""
+    study = replace(study, recipe=sys.modules[__name__])
+    options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
+    found = Results(study, options)
+    found.train()
+    return found
+
+
+def script(study, out, *argv):
+    """Run a study's script in this process."""
+    study = replace(study, recipe=sys.modules[__name__])
+    main(study, argv=["--profile", "quick", "--out", str(out), *argv])

@@ -57,7 +57,8 @@ def test_tensorflow_is_imported_only_inside_functions():
 @pytest.mark.parametrize("script", sorted(p.stem for p in (ROOT / "experiments").glob("*.py")))
 def test_help_teaches_without_starting_a_backend(script):
     code = (
-        "import runpy, sys; sys.argv = [sys.argv[1], '--help']\n"
+        "import os, runpy, sys; sys.argv = [sys.argv[1], '--help']\n"
+        "sys.path.insert(0, os.path.dirname(sys.argv[0]))\n"  # as `python SCRIPT` has it
         "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
         "except SystemExit: pass\n"
         "print('LOADED', sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
