@@ -1,0 +1,185 @@
+"""Intervals cover as often as they say, tests agree with SciPy, statsmodels and hand work."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+
+from smears import metrics, statistics
+
+
+def _accuracy(matrix):
+    return metrics.from_confusion(matrix)["accuracy"]
+
+
+def _stack(right):
+    """Two-class matrices (1, subjects, 2, 2) from bools (subjects, pictures), class 0 the true."""
+    hit = right.sum(1)
+    stack = np.zeros((1, len(right), 2, 2), int)
+    stack[0, :, 0, 0], stack[0, :, 0, 1] = hit, right.shape[1] - hit
+    return stack
+
+
+def _subjects(rng, subjects=40, pictures=12):
+    """Bools (subjects, pictures): pictures of one subject are right about equally often."""
+    skill = rng.beta(4, 1, subjects)  # mean 0.8
+    return rng.random((subjects, pictures)) < skill[:, None]
+
+
+def _covered(rng, by_subject):
+    right = _subjects(rng)
+    stack = _stack(right if by_subject else right.reshape(-1, 1))
+    seed = int(rng.integers(1 << 30))
+    low, high = statistics.bootstrap_by_subject(stack, _accuracy, resamples=400, seed=seed)
+    return low <= 0.8 <= high
+
+
+def test_the_bootstrap_by_subject_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    share = np.mean([_covered(rng, by_subject=True) for _ in range(400)])
+    # A percentile interval over 40 subjects falls a little short of 95%; 3.3 standard errors.
+    assert 0.89 < share < 0.985
+
+
+def test_pictures_taken_as_independent_cover_far_too_seldom():
+    rng = np.random.default_rng(0)
+    share = np.mean([_covered(rng, by_subject=False) for _ in range(120)])
+    assert share < 0.85
+
+
+def test_the_bootstrap_agrees_with_the_normal_interval_of_a_large_independent_sample():
+    rng = np.random.default_rng(1)
+    right = rng.random((2000, 1)) < 0.7
+    low, high = statistics.bootstrap_by_subject(_stack(right), _accuracy, resamples=2000)
+    half = 1.96 * (right.mean() * (1 - right.mean()) / 2000) ** 0.5
+    assert (low, high) == pytest.approx((right.mean() - half, right.mean() + half), abs=0.002)
+
+
+def test_a_bootstrap_repeats_itself_and_its_level_widens_it():
+    stack = _stack(_subjects(np.random.default_rng(2)))
+    first = statistics.bootstrap_by_subject(stack, _accuracy, seed=5)
+    assert first == statistics.bootstrap_by_subject(stack, _accuracy, seed=5)
+    assert first != statistics.bootstrap_by_subject(stack, _accuracy, seed=6)
+    narrow = statistics.bootstrap_by_subject(stack, _accuracy, seed=5, level=0.5)
+    assert first[0] < narrow[0] < narrow[1] < first[1]
+
+
+def test_seeds_that_differ_widen_the_interval_of_their_mean():
+    rng = np.random.default_rng(3)
+    right = rng.random((60, 5)) < 0.8
+    same = np.concatenate([_stack(right)] * 3)
+    spread = np.concatenate([_stack(right & (rng.random((60, 5)) < q)) for q in (1, 0.8, 0.6)])
+    width = [np.diff(statistics.bootstrap_by_subject(s, _accuracy))[0] for s in (same, spread)]
+    assert width[1] > 2 * width[0]
+
+
+def test_a_subject_without_a_class_does_not_spoil_the_interval():
+    stack = np.array([[[[3, 0], [0, 0]], [[0, 0], [1, 2]], [[2, 1], [0, 0]]]])
+    interval = statistics.bootstrap_by_subject(
+        stack, lambda m: metrics.from_confusion(m)["balanced_accuracy"]
+    )
+    assert np.isfinite(interval).all()
+
+
+def test_the_difference_of_two_methods_is_their_mean_difference_and_turns_its_sign():
+    rng = np.random.default_rng(4)
+    first, second = (np.concatenate([_stack(_subjects(rng)) for _ in range(2)]) for _ in range(2))
+    found = statistics.difference_by_subject(first, second, _accuracy)
+    per_seed = _accuracy(first.sum(1)) - _accuracy(second.sum(1))
+    assert found[0] == pytest.approx(per_seed.mean())
+    assert found[1] <= found[0] <= found[2]
+    turned = statistics.difference_by_subject(second, first, _accuracy)
+    assert turned == pytest.approx((-found[0], -found[2], -found[1]))
+
+
+def test_the_difference_is_sharper_than_two_intervals_because_it_pairs_subjects():
+    rng = np.random.default_rng(5)
+    right = _subjects(rng)
+    worse = right & (rng.random(right.shape) < 0.95)
+    first, second = _stack(right), _stack(worse)
+    _, low, high = statistics.difference_by_subject(first, second, _accuracy)
+    alone = np.diff(statistics.bootstrap_by_subject(first, _accuracy))[0]
+    assert low > 0
+    assert high - low < alone / 2
+
+
+def test_the_difference_of_equally_good_methods_covers_nought_as_often_as_it_says():
+    rng = np.random.default_rng(6)
+    covered = []
+    for _ in range(200):
+        skill = rng.beta(4, 1, 40)[:, None]
+        pair = [_stack(rng.random((40, 6)) < skill) for _ in range(2)]
+        _, low, high = statistics.difference_by_subject(*pair, _accuracy, resamples=300)
+        covered.append(low <= 0 <= high)
+    assert 0.89 < np.mean(covered) < 0.99
+
+
+def test_grouped_confusions_sum_to_the_whole_and_keep_subjects_apart():
+    table = pd.DataFrame(
+        {
+            "label": ["a", "b", "b", "a"],
+            "a": [0.9, 0.2, 0.6, 0.4],
+            "b": [0.1, 0.8, 0.4, 0.6],
+        }
+    )
+    unit = pd.Series(["s2", "s1", "s2", "s10"])
+    found = statistics.grouped_confusions(table, ["a", "b"], unit)
+    assert found.tolist() == [[[0, 0], [0, 1]], [[0, 1], [0, 0]], [[1, 0], [1, 0]]]  # s1, s10, s2
+    whole = metrics.confusion([0, 1, 1, 0], [0, 1, 0, 1], 2)
+    assert (found.sum(0) == whole).all()
+
+
+@pytest.mark.parametrize("correct", [5, 12, 20])
+def test_above_chance_is_the_upper_tail_of_the_binomial(correct):
+    expected = sum(stats.binom.pmf(k, 20, 0.3) for k in range(correct, 21))
+    assert statistics.above_chance(correct, 20, 0.3) == pytest.approx(expected)
+
+
+def _outcomes(only_first, only_second, both=10):
+    first = np.repeat([True, False, True], [only_first, only_second, both])
+    second = np.repeat([False, True, True], [only_first, only_second, both])
+    return first, second
+
+
+def test_mcnemar_worked_out_by_hand():
+    # Of eight pictures that one method alone gets right, one is the second's: 2 (1 + 8) / 2⁸.
+    assert statistics.mcnemar(*_outcomes(7, 1)) == pytest.approx(18 / 256)
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (3, 3), (0, 9), (14, 5), (60, 31)])
+def test_mcnemar_equals_the_binomial_test_and_statsmodels_and_does_not_mind_the_order(b, c):
+    found = statistics.mcnemar(*_outcomes(b, c))
+    expected = stats.binomtest(b, b + c).pvalue if b + c else 1
+    assert found == pytest.approx(expected)
+    assert found == pytest.approx(mcnemar([[10, b], [c, 0]], exact=True).pvalue)
+    assert found == statistics.mcnemar(*_outcomes(c, b))
+    assert found == statistics.mcnemar(*_outcomes(b, c, both=500))
+
+
+def test_holm_worked_out_by_hand():
+    # Sorted 0.01, 0.03, 0.04 times 3, 2, 1, never less than the one before.
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert statistics.holm([0.5, 0.6]) == pytest.approx([1, 1])
+    assert statistics.holm([0.02]) == pytest.approx([0.02])
+
+
+def test_the_t_interval_worked_out_by_hand():
+    mean, half = statistics.t_interval([1, 2, 3, 4])
+    assert mean == 2.5
+    assert half == pytest.approx(3.182446 * (5 / 3) ** 0.5 / 2, rel=1e-6)
+
+
+def test_the_t_interval_equals_scipy_s_and_has_no_width_for_one_value():
+    values = np.random.default_rng(7).normal(0.9, 0.1, 50)
+    mean, half = statistics.t_interval(values, 0.9)
+    low, high = stats.t.interval(0.9, 49, values.mean(), values.std(ddof=1) / 50**0.5)
+    assert (mean - half, mean + half) == pytest.approx((low, high))
+    assert np.isnan(statistics.t_interval([0.9])[1])
+
+
+def test_the_paired_t_test_worked_out_by_hand():
+    t, p = statistics.paired_t(np.array([1.0, 2, 3]), np.zeros(3))
+    assert t == pytest.approx(2 * 3**0.5)
+    # Student's distribution with two degrees of freedom has a closed form.
+    assert p == pytest.approx(1 - t / (2 + t**2) ** 0.5)
