@@ -1,0 +1,273 @@
+"""Scripts as people meet them: what is trained, kept, told, refused; all without training."""
+
+import os
+import re
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import standin
+from table4 import ABLATION
+from table5 import COMPARISON
+from table6 import REPORT
+
+from smears import commandline, drawn, study
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A folder with a space and a letter beyond ASCII in its name."""
+    standin.trained.clear()
+    return tmp_path / "a földer"
+
+
+def _lines(capsys):
+    return capsys.readouterr().out.splitlines()
+
+
+def _table(lines):
+    """Cells of a printed Markdown table: dict row label -> list of the other cells."""
+    rows = [line.strip("| ").split("|") for line in lines if line.startswith("|")]
+    return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+
+
+def _folder_of_pictures(folder, labels, subjects=6, seed=500):
+    for label in labels:
+        for subject in range(subjects):
+            picture, _ = drawn.draw(label, seed + subject, subject, 32)
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(folder / label / f"{subject}.png"), picture[..., ::-1])
+    return folder
+
+
+def test_a_script_prints_published_beside_ours_and_where_it_wrote(out, capsys):
+    standin.script(COMPARISON, out)
+    lines = _lines(capsys)
+    table = _table(lines)
+    assert list(table)[2:] == [
+        *COMPARISON.rows,
+        "Colour statistics only (nearest neighbour)",
+        "Colour statistics only (logistic regression)",
+    ]
+    assert table["Model"][:2] == ["Test accuracy published", "Test accuracy ours (95% CI)"]
+    assert table["Xception"][0] == "84.44"
+    assert re.fullmatch(r"\d+\.\d\d \(\d+\.\d–\d+\.\d\)", table["Xception"][1])
+    assert table["DenseNet121"][:2] == ["92.60", "not run"]
+    assert "- DenseNet121: not run: no weights." in lines
+    assert any("says nothing about blood or disease" in line for line in lines)
+    written = lines[-1].removeprefix("Written: ").split(", ")
+    assert len(written) == 4
+    assert all(os.path.getsize(path) for path in written)
+
+
+def test_a_second_run_trains_nothing_and_prints_the_same(out, capsys):
+    standin.script(COMPARISON, out)
+    first = _lines(capsys)
+    assert len(standin.trained) == 5
+    standin.script(COMPARISON, out)
+    assert len(standin.trained) == 5
+    assert _lines(capsys) == first
+
+
+def test_tables_share_their_runs(out):
+    standin.script(COMPARISON, out)
+    standin.trained.clear()
+    standin.script(REPORT, out)
+    standin.script(ABLATION, out)
+    assert {model for model, _ in standin.trained} == {"Swin Transformer Only", "VGG19 Only"}
+
+
+def test_only_the_rows_asked_for_are_trained(out, capsys):
+    standin.script(COMPARISON, out, "--rows", "MobileNet")
+    lines = _lines(capsys)
+    assert standin.trained == [("MobileNet", 0)]
+    assert "not run" not in _table(lines)["MobileNet"]
+    assert "- LeukocyteNet: not run: not asked for." in lines
+
+
+def test_two_seeds_train_twice_and_the_interval_spans_them(out, capsys):
+    standin.script(COMPARISON, out, "--rows", "VGG19", "--seeds", "2")
+    lines = _lines(capsys)
+    assert standin.trained == [("VGG19", 0), ("VGG19", 1)]
+    assert any("bootstrap over subjects and seeds" in line for line in lines)
+    folders = sorted((out / "runs").glob("VGG19-seed-*"))
+    scores = []
+    for folder in folders:
+        table = study.read_predictions(folder / "predictions.csv")
+        test = table[table["part"] == "test"]
+        said = test[list(standin.CLASSES)].to_numpy().argmax(1)
+        scores.append(np.mean(np.array(standin.CLASSES)[said] == test["label"]))
+    assert len(set(scores)) == 2
+    assert _table(lines)["VGG19"][1].startswith(f"{100 * np.mean(scores):.2f} (")
+
+
+def test_tables_are_a_function_of_stored_predictions_alone(out, tmp_path, capsys, monkeypatch):
+    standin.script(COMPARISON, out, "--seeds", "2")
+    before = (out / "tables" / "leukocytenet_table5_quick.csv").read_bytes()
+    copy = tmp_path / "elsewhere"
+    for folder in sorted((out / "runs").iterdir()):
+        (copy / "runs" / folder.name).mkdir(parents=True)
+        for name in ("settings.json", "predictions.csv", "facts.json"):
+            if (folder / name).exists():
+                shutil.copy(folder / name, copy / "runs" / folder.name / name)
+    standin.trained.clear()
+    # Another machine may compute in another precision; what was measured stays what it was.
+    own = standin.settings
+    monkeypatch.setattr(standin, "settings", lambda *a, **b: {**own(*a, **b), "precision": "x"})
+    standin.script(COMPARISON, copy, "--seeds", "2")
+    assert standin.trained == []
+    assert (copy / "tables" / "leukocytenet_table5_quick.csv").read_bytes() == before
+
+
+def test_a_run_with_another_seed_or_size_is_not_taken_for_the_asked_one(out, monkeypatch):
+    standin.script(REPORT, out)
+    own = standin.settings
+    monkeypatch.setattr(standin, "settings", lambda *a, **b: {**own(*a, **b), "size": 128})
+    standin.script(REPORT, out)
+    assert len(standin.trained) == 2
+
+
+def test_ctrl_c_ends_with_130_says_how_to_go_on_and_loses_no_row(out, capsys, monkeypatch):
+    own = standin.train
+
+    def stopped(task, run):
+        if run.settings["model"] == "MobileNet":
+            raise KeyboardInterrupt
+        own(task, run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(standin, "train", stopped)
+        with pytest.raises(SystemExit) as end:
+            standin.script(COMPARISON, out)
+    assert end.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    standin.trained.clear()
+    standin.script(COMPARISON, out)
+    assert [model for model, _ in standin.trained] == ["MobileNet", "VGG19", "LeukocyteNet"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nosuch:/x"], "'nosuch' is none of drawn"),
+        (["--data", "folder:/no/such/folder"], "/no/such/folder not found"),
+        (["--external", "folder:/no/such/folder"], "/no/such/folder not found"),
+    ],
+)
+def test_data_that_is_not_there_ends_with_2_and_one_message(out, capsys, arguments, message):
+    with pytest.raises(SystemExit) as end:
+        standin.script(ABLATION, out, *arguments)
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert standin.trained == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds", "0"], "whole number from 1"),
+        (["--seeds", "two"], "whole number from 1"),
+        (["--rows", "AlexNet"], "invalid choice: 'AlexNet'"),
+        (["--profile", "huge"], "invalid choice: 'huge'"),
+        (["--split", "patient"], "invalid choice: 'patient'"),
+        (["--weights", "/no/such/file.h5"], "/no/such/file.h5 does not exist"),
+        (["--weights", "VGG19=/no/such/file.h5"], "/no/such/file.h5 does not exist"),
+        (["--out", __file__], "a file, not a folder"),
+        (["--external", "pbc:/x"], "unrecognized arguments"),
+        (["--sceds", "1"], "unrecognized arguments"),
+    ],
+)
+def test_a_wrong_argument_ends_with_2_and_names_it(out, capsys, arguments, message):
+    with pytest.raises(SystemExit) as end:
+        standin.script(COMPARISON, out, *arguments)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_teaches_every_argument(capsys):
+    with pytest.raises(SystemExit) as end:
+        commandline.parse([ABLATION], ["--help"])
+    assert end.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for argument in (
+        "--paper", "--data", "--profile", "--rows", "--seeds", "--split", "--weights", "--out",
+        "--external", "--skip-bad", "--devices",
+    ):  # fmt: skip
+        assert f"{argument} " in text
+    assert "LeukocyteNet, Table 4" in text
+    assert '"VGG19 Only, fine-tuned"' in text
+    assert "Default: subject" in text
+
+
+def test_weights_are_given_as_a_folder_or_for_a_row(tmp_path):
+    file = tmp_path / "v3.h5"
+    file.touch()
+    given = ["--weights", str(tmp_path), "--weights", f"Inception V3={file}"]
+    assert commandline.parse([COMPARISON], given).weights == {"": tmp_path, "Inception V3": file}
+
+
+def test_external_pictures_are_predicted_once_and_then_read(out, tmp_path, capsys):
+    folder = _folder_of_pictures(tmp_path / "other", ["AML", "CLL", "Healthy"])
+    _folder_of_pictures(tmp_path / "other", ["MDS"], seed=700)
+    (tmp_path / "other" / "MDS").rename(tmp_path / "other" / "Unknown kind")
+    arguments = ("--external", f"folder:{folder}", "--seeds", "2")
+    standin.script(ABLATION, out, *arguments)
+    first = _lines(capsys)
+    table = _table(first)
+    assert table["Model variant"][-3:] == [
+        "External accuracy published", "External accuracy ours (95% CI)", "n external",
+    ]  # fmt: skip
+    assert table["LeukocyteNet (VGG19+Swin)"][-3] == "94.12†"
+    assert {row[-1] for label, row in table.items() if "Only" in label} == {"18"}
+    assert any("6 pictures of other classes left out" in line for line in first)
+    for network in (out / "runs").glob("*/model.keras"):
+        network.unlink()
+    standin.script(ABLATION, out, *arguments)
+    assert _lines(capsys) == first
+
+
+def test_external_pictures_that_were_trained_on_are_refused_before_training(out, tmp_path, capsys):
+    folder = _folder_of_pictures(tmp_path / "own", standin.CLASSES)
+    with pytest.raises(SystemExit) as end:
+        standin.script(
+            ABLATION, out, "--data", f"folder:{folder}", "--external", f"folder:{folder}"
+        )
+    assert end.value.code == 2
+    assert "60 byte-identical pictures" in capsys.readouterr().err
+    assert standin.trained == []
+
+
+def test_external_pictures_of_no_known_class_are_refused(out, tmp_path, capsys):
+    folder = _folder_of_pictures(tmp_path / "own", ["AML"])
+    (folder / "AML").rename(folder / "other")
+    with pytest.raises(SystemExit):
+        standin.script(ABLATION, out, "--external", f"folder:{folder}")
+    assert "none of the classes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "profile", "split", "says"),
+    [
+        (["drawn"], "paper", "subject", "says nothing about blood"),
+        (["pbc:/x"], "quick", "subject", "it is no result"),
+        (["pbc:/x", "allidb1:/y"], "laptop", "subject", "laptop run on pbc + allidb1;"),
+        (["pbc:/x"], "paper", "image", "flatters every accuracy"),
+    ],
+)
+def test_the_verdict_says_what_the_run_is_not(data, profile, split, says):
+    options = SimpleNamespace(data=data, profile=profile, split=split)
+    assert says in study.Results(replace(COMPARISON, recipe=standin), options).verdict()
+
+
+def test_the_caption_names_the_machine_that_trained_not_the_one_that_prints(out, capsys):
+    standin.script(REPORT, out)
+    for path in (out / "runs").glob("*/environment.json"):
+        path.write_text('{"hardware": "a machine far away"}')
+    capsys.readouterr()
+    standin.script(REPORT, out)
+    assert "trained on a machine far away." in capsys.readouterr().out
