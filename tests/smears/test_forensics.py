@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from smears import forensics, published
+from leukocytenet import recipe
+from smears import forensics, published, study
 from smears.published import Printed
 
 CLASSES = {"Lymphoma": 130, "MDS": 114, "CLL": 385, "Healthy": 900}
@@ -357,6 +358,21 @@ def test_a_caption_is_one_line_of_its_own_table_or_none():
     (line,) = forensics.caption(paper, 5)
     assert "is called worst" not in line  # left out of the caption, not of the findings
     assert len(line) < 600
+
+
+@pytest.mark.parametrize(("number", "says"), [(8, "245.83 is larger"), (7, None)])
+def test_every_table_that_is_made_carries_its_line(tmp_path, capsys, number, says):
+    made = pd.DataFrame({"Metric": ["any"], "ours": ["1"]})
+    table = study.Study(
+        paper="leukocytenet", table=number, recipe=recipe, make=lambda results: (made, []),
+        needs_data=False,
+    )  # fmt: skip
+    study.main(table, argv=["--out", str(tmp_path), "--profile", "quick"])
+    (page,) = (tmp_path / "tables").glob("*.md")
+    for text in (page.read_text(encoding="utf-8"), capsys.readouterr().out):
+        lines = [line for line in text.split("\n") if "What the published numbers imply" in line]
+        assert len(lines) == bool(says)
+        assert not says or says in lines[0]
 
 
 def test_findings_become_a_table_of_texts(leukocytenet):
