@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from leukocytenet import augmentation, baselines, model
-from smears import backend, features, initialisation, pictures, training
+from smears import backend, features, initialisation, parallel, pictures, training
 from smears import weights as weight_files
 from smears.study import Unavailable
 
@@ -38,15 +38,21 @@ def train_whole(task, run):
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=s["learning_rate"], warmup_steps=max(1, int(s["warmup"] * steps))
     )
-    network.compile(
-        keras.optimizers.Adam(rate, clipnorm=s["clipnorm"]),
-        "categorical_crossentropy",
-        metrics=["accuracy"],
-    )
     weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
-    training.fit(
-        network, train, validation, run, s["epochs"], class_weight=weight, title=s["model"]
-    )
+    with parallel.devices(task.devices, s["batch_size"]) as count:
+        run.note(devices=count)
+        train.multiple = validation.multiple = count
+        trained = parallel.twin(network) if count > 1 else network
+        trained.compile(
+            parallel.adam(rate, s["clipnorm"], count),
+            "categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        training.fit(
+            trained, train, validation, run, s["epochs"], class_weight=weight, title=s["model"]
+        )
+        found = trained.get_weights()
+    network.set_weights(found)
     _finish(task, run, network, store, "caffe")
 
 

@@ -66,7 +66,7 @@ def _decoded(paths, size):
     paths = list(paths)
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(paths), desc=f"Decoding to {size} px", unit="picture") as bar,
+        tqdm(total=len(paths), desc=f"Decoding to {size} px", unit="picture", leave=None) as bar,
     ):
         for start in range(0, len(paths), CHUNK):
             for picture in pool.map(read, paths[start : start + CHUNK]):
@@ -157,6 +157,10 @@ class Pictures(keras.utils.PyDataset):
         workers: threads that prepare the next batches while the network computes; default half
             the cores.
 
+    Attributes:
+        multiple: 1, or the number of devices that share each batch: the last one of an epoch is
+            filled up to a multiple of it with its own first pictures, which then count twice.
+
     Items: x float32 (b, size, size, 3), y one-hot float32 (b, classes).
     """
 
@@ -189,7 +193,7 @@ class Pictures(keras.utils.PyDataset):
         self.classes, self.batch_size, self.preprocess = classes, batch_size, preprocess
         self.augmenter, self.augment = augmenter, augment
         self.shuffle, self.seed = shuffle, seed
-        self.epoch = 0
+        self.epoch, self.multiple = 0, 1
         self.ahead = _Ahead(self._batch, workers or max(1, os.cpu_count() // 2))
         cv2.setNumThreads(1)  # OpenCV's threads would take the cores from the network
 
@@ -202,6 +206,7 @@ class Pictures(keras.utils.PyDataset):
     def _batch(self, epoch, index):
         positions = order(len(self.rows), self.shuffle, self.seed, epoch)
         chosen = positions[index * self.batch_size : (index + 1) * self.batch_size]
+        chosen = np.resize(chosen, len(chosen) + -len(chosen) % self.multiple)
         # Opened for each batch: pages of a map that stays open count as this process's memory.
         batch = np.load(self.store, mmap_mode="r")[self.rows[chosen]]
         if self.augmenter is not None:

@@ -204,7 +204,7 @@ def _read_h5(path):
     """The same from an .h5 file in the older layout (attribute layer_names)."""
     try:
         with h5py.File(path, "r") as file:
-            group = file["model_weights"] if "model_weights" in file else file
+            group = file.get("model_weights", file)
             found = {}
             for name in group.attrs["layer_names"]:
                 name = name.decode() if isinstance(name, bytes) else name

@@ -146,6 +146,17 @@ def test_the_last_partial_batch_is_kept_and_every_picture_comes_once(stored):
     assert not np.array_equal(sums_later, sums)
 
 
+def test_the_last_batch_is_filled_for_devices_that_share_it(stored):
+    dataset = _dataset(stored, augmenter=None, shuffle=False)
+    plain = _batches(dataset)
+    dataset.multiple = 4
+    filled = _batches(dataset)
+    assert [len(x) for x, _ in filled] == [4, 4, 4]
+    for part in (0, 1):
+        assert np.array_equal(filled[0][part], plain[0][part])
+        assert np.array_equal(filled[2][part], np.concatenate([plain[2][part]] * 2))
+
+
 def test_labels_stay_with_their_pictures_when_shuffled(stored):
     dataset = _dataset(stored, augmenter=None, preprocess=None)
     held = np.load(stored).astype(np.float32)
