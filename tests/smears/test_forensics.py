@@ -2,6 +2,8 @@
 
 import copy
 import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -373,6 +375,20 @@ def test_every_table_that_is_made_carries_its_line(tmp_path, capsys, number, say
         lines = [line for line in text.split("\n") if "What the published numbers imply" in line]
         assert len(lines) == bool(says)
         assert not says or says in lines[0]
+
+
+def test_the_script_prints_and_writes_all_findings_from_any_folder(
+    tmp_path, capsys, monkeypatch, leukocytenet
+):
+    script = Path(__file__).parents[2] / "experiments" / "forensics.py"
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(script))["main"](["--paper", "leukocytenet", "--out", "a folder"])
+    printed = capsys.readouterr().out
+    assert all(finding.sentence in printed for finding in leukocytenet)
+    written = sorted(path.suffix for path in (tmp_path / "a folder" / "tables").iterdir())
+    assert written == [".csv", ".md", ".png", ".tex"]
+    kept = pd.read_csv(tmp_path / "a folder" / "tables" / "leukocytenet_forensics.csv")
+    assert kept["What follows"].tolist() == [finding.sentence for finding in leukocytenet]
 
 
 def test_findings_become_a_table_of_texts(leukocytenet):
