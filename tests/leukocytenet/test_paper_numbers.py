@@ -1,6 +1,5 @@
 """Every architecture and recipe number of paper.yaml against the code that claims to follow it."""
 
-import inspect
 from types import SimpleNamespace
 
 import keras
@@ -82,12 +81,63 @@ def test_literal_augmentation_reaches_as_far_as_the_usual_one():
     assert literal.zoom_range == Band(0.15, usual.zoom_range)
 
 
-def test_training_compiles_the_paper_s_optimiser_and_loss():
-    source = inspect.getsource(fitting.train_whole)
-    assert f"keras.optimizers.{PAPER.settings['optimizer'].value}(" in source
-    loss = PAPER.settings["loss"].value.replace(" ", "_").replace("-", "")
-    assert f'"{loss}"' in source
-    assert f'"{PAPER.settings["preprocessing"].value}"' in source
+class _Pictures:
+    """What train_whole asks of pictures: their labels and the number of batches."""
+
+    labels = np.array([0, 0, 0, 1])
+
+    def __len__(self):
+        return 100
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Arguments with which train_whole starts to fit at the paper's settings, nothing trained."""
+    seen = {"modes": set()}
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
+
+    def chosen(task, store, mode, *_, **__):
+        seen["modes"].add(mode)
+        return _Pictures()
+
+    def fit(network, train, validation, run, epochs, **arguments):
+        seen.update(arguments, network=network, epochs=epochs)
+
+    monkeypatch.setattr(fitting.pictures, "store", lambda *_: None)
+    monkeypatch.setattr(fitting, "_pictures", chosen)
+    monkeypatch.setattr(fitting, "_network", lambda *_: (network, "random"))
+    monkeypatch.setattr(fitting, "_finish", lambda *_: None)
+    monkeypatch.setattr(fitting.training, "fit", fit)
+    run = SimpleNamespace(
+        settings={**recipe.settings("paper"), "seed": 0, "precision": "float32"},
+        note=lambda **_: None,
+    )
+    task = SimpleNamespace(catalogue=None, cache=None, classes=["a", "b"], devices="one")
+    fitting.train_whole(task, run)
+    return seen
+
+
+def test_training_starts_with_the_paper_s_optimiser_loss_epochs_and_class_weights(trained):
+    settings = PAPER.settings
+    network, optimiser = trained["network"], trained["network"].optimizer
+    assert isinstance(optimiser, getattr(keras.optimizers, settings["optimizer"].value))
+    assert network.loss == settings["loss"].value.replace(" ", "_").replace("-", "")
+    assert trained["modes"] == {settings["preprocessing"].value}
+    assert trained["epochs"] == settings["epochs"].value
+    # n / (k n_c): four pictures, two classes of three and one.
+    assert trained["class_weight"] == pytest.approx({0: 4 / 6, 1: 4 / 2})
+    assert optimiser.clipnorm == settings["clipnorm"].value
+
+
+def test_the_learning_rate_rises_over_the_recipe_s_share_of_steps_and_falls_from_there(trained):
+    rate, total = trained["network"].optimizer._learning_rate, 50 * len(_Pictures())
+    peak = PAPER.settings["learning_rate"].value
+    warmup = int(PAPER.settings["warmup"].value * total)
+    rates = [float(rate(step)) for step in (0, warmup // 2, warmup)]
+    assert rates == pytest.approx([0, peak / 2, peak], abs=1e-9)
+    falling = [float(rate(step)) for step in range(warmup, total + 1, 100)]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[-1] < 0.05 * peak
 
 
 @pytest.mark.parametrize("row", [row for row in PAPER.rows(3) if row != "Total Trainable Param"])
