@@ -133,10 +133,11 @@ def table3(network):
 
 
 def _input(shape, multiple):
-    if len(shape) != 3 or shape[0] % multiple or shape[1] % multiple or not all(shape):
+    sides = tuple(shape[:2])
+    if tuple(shape[2:]) != (3,) or not all(side and side % multiple == 0 for side in sides):
         raise ValueError(
-            f"input_shape={tuple(shape)}: height and width must be divisible by {multiple}, e.g. "
-            f"({6 * multiple}, {6 * multiple}, 3)."
+            f"input_shape={tuple(shape)}: height and width must be divisible by {multiple}, and "
+            f"the channels three, e.g. ({6 * multiple}, {6 * multiple}, 3)."
         )
     return keras.Input(shape, name="pixels")
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +76,15 @@ def load(network, path):
         Report. Layers that Keras numbers itself (conv2d_7) are matched by their order.
 
     Raises:
+        FileNotFoundError: no such file.
         WrongFile: unknown format, no layer in common, or a shape that does not fit.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no weights file {path}: give 'imagenet', None for random weights, or the path of an "
+            ".npz, .h5, .weights.h5 or .keras file"
+        )
     if path.name.endswith((".weights.h5", ".keras")):
         return _load_keras(network, path)
     stored = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
@@ -88,7 +95,7 @@ def load(network, path):
     for name, layer in list(missing.items()):
         # E.g. Xception's four residual convolutions, which keras.applications leaves unnamed.
         shapes = [tuple(w.shape) for w in layer.weights]
-        fits = (u for u in unused if [a.shape for a in stored[u]] == shapes)
+        fits = (u for u in unused if _shapes(stored[u]) == shapes)
         twin = next(fits, None) if _own_number(layer.name) is not None else None
         if twin is not None:
             pairs.append((layer, stored[twin]))
@@ -161,11 +168,18 @@ def cut(network, missing):
     return keras.Model(network.input, last.output, name=f"{network.name}_to_{last.name}"), last.name
 
 
+def _shapes(arrays):
+    return [array.shape for array in arrays.values()]
+
+
 def _assign(layer, arrays, path):
-    shapes, wanted = [a.shape for a in arrays], [tuple(w.shape) for w in layer.weights]
+    names = [weight.name for weight in layer.weights]
+    if sorted(names) == sorted(arrays):
+        arrays = {name: arrays[name] for name in names}
+    shapes, wanted = _shapes(arrays), [tuple(w.shape) for w in layer.weights]
     if shapes != wanted:
         raise WrongFile(f"{path}: layer {layer.name} has shapes {shapes}, the network {wanted}")
-    layer.set_weights([array.astype("float32") for array in arrays])
+    layer.set_weights([array.astype("float32") for array in arrays.values()])
 
 
 def _own_number(name):
@@ -191,12 +205,17 @@ def _names(network):
 
 
 def _read_npz(path):
-    """Dict layer name -> list of arrays, in the file's order."""
+    """Dict layer name -> dict weight name -> array, in the file's order."""
     found = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for key in sorted(arrays.files):
-            layer = re.sub(r"^\d+_", "", key.rpartition("/")[0])
-            found.setdefault(layer, []).append(arrays[key])
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for key in arrays.files:
+                layer, _, weight = key.rpartition("/")
+                found.setdefault(re.sub(r"^\d+_", "", layer), {})[weight] = arrays[key]
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as problem:
+        raise WrongFile(
+            f"{path}: not an .npz of plain arrays named <layer>/<weight> ({problem})"
+        ) from problem
     return found
 
 
@@ -209,7 +228,7 @@ def _read_h5(path):
             for name in group.attrs["layer_names"]:
                 name = name.decode() if isinstance(name, bytes) else name
                 keys = group[name].attrs["weight_names"]
-                arrays = [np.asarray(group[name][key]) for key in keys]
+                arrays = {key: np.asarray(group[name][key]) for key in keys}
                 if arrays:
                     found[name] = arrays
             return found
@@ -223,6 +242,6 @@ def _read_h5(path):
 def _load_keras(network, path):
     try:
         network.load_weights(path)
-    except (ValueError, OSError, KeyError) as problem:
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as problem:
         raise WrongFile(f"{path}: does not fit {network.name}: {problem}") from problem
     return Report(tuple(layer.name for layer in network.layers if layer.weights), (), ())
