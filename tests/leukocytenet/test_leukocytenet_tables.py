@@ -1,0 +1,236 @@
+"""LeukocyteNet's tables say what the stored predictions say, checked by other code than theirs."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import standin
+from scipy import stats
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from table1 import LITERATURE
+from table2 import ACQUISITION
+from table3 import ARCHITECTURE
+from table4 import ABLATION
+from table5 import COMPARISON
+from table6 import REPORT
+from table7 import COMPLEXITY
+from table8 import DURATIONS
+from table9 import SIGNIFICANCE
+
+from leukocytenet import augmentation, recipe
+
+NUMBER = r"(\d+\.\d+)"
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def make(out):
+    """Function study, *arguments -> (results, table by its first column, caption lines)."""
+
+    def made(study, *arguments):
+        results = standin.results(study, out, *arguments)
+        table, lines = results.study.make(results)
+        return results, table.set_index(table.columns[0]), lines
+
+    return made
+
+
+def _test_part(predictions):
+    """(true labels, predicted labels) of the test part."""
+    held = predictions[predictions["part"] == "test"]
+    return held["label"].to_numpy(), np.array(standin.CLASSES)[
+        held[list(standin.CLASSES)].to_numpy().argmax(1)
+    ]
+
+
+def test_table_1_quotes_the_literature_and_measures_only_our_row(make):
+    results, table, _ = make(LITERATURE)
+    assert len(table) == 12
+    assert table.loc["Safuan et al.", "Accuracy published"] == "99.13"
+    assert (table["Accuracy ours (95% CI)"].iloc[:-1] == "–").all()
+    score = 100 * accuracy_score(*_test_part(results.runs["LeukocyteNet"][0].predictions))
+    assert table["Accuracy ours (95% CI)"].iloc[-1].startswith(f"{score:.2f} (")
+    assert table["n test"].iloc[-1] == "20"
+
+
+def test_table_2_counts_the_catalogue_and_the_training_part(make):
+    results, table, _ = make(ACQUISITION)
+    train = results.catalogue["label"][results.split[0] == "train"].value_counts()
+    assert set(table.index) == set(recipe.CLASSES)
+    assert (table["original ours"].astype(int) == 10).all()
+    assert table["training ours"].astype(int).to_dict() == train.to_dict()
+    assert table.loc["Healthy", "original published"] == "1,180†"
+    rows, _ = augmentation.balance(results.catalogue["label"][results.split[0] == "train"].tolist())
+    assert table["training with repetitions ours"].astype(int).sum() == len(rows)
+
+
+def test_table_2_names_the_classes_that_the_data_lacks(make, tmp_path):
+    import cv2
+
+    from smears import drawn
+
+    for label in ("AML", "mast cell"):
+        (tmp_path / label).mkdir()
+        for subject in range(6):
+            picture, _ = drawn.draw("AML", 300 + len(label), subject, 32)
+            cv2.imwrite(str(tmp_path / label / f"{subject}.png"), picture)
+    _, table, lines = make(ACQUISITION, "--data", f"folder:{tmp_path}")
+    assert table.loc["mast cell", "original published"] == "–"
+    assert table.loc["Lymphoma", "original ours"] == "0"
+    lacking = next(line for line in lines if line.startswith("Classes of the paper"))
+    assert "Lymphoma" in lacking
+    assert "AML" not in lacking
+
+
+def test_table_3_gives_the_published_parameters_row_by_row(make):
+    _, table, _ = make(ARCHITECTURE)
+    assert (table["parameters ours"] == table["parameters published"]).all()
+    assert table.loc["Total Param", "parameters ours"] == "20,237,970"
+    assert table.loc["Total Trainable Param", "parameters ours"] == "20,237,714"
+    same = table["shape published"].isin(["–", "128†"]) | (
+        table["shape ours"] == table["shape published"]
+    )
+    assert same.all()
+    assert table.loc["Concatenation", "shape ours"] == "640"
+
+
+def test_table_4_gives_accuracy_and_the_recall_of_the_rarest_diseases(make):
+    results, table, _ = make(ABLATION)
+    for label, runs in results.runs.items():
+        true, said = _test_part(runs[0].predictions)
+        row = table.loc[label]
+        assert row["Accuracy ours (95% CI)"].startswith(f"{100 * accuracy_score(true, said):.2f} (")
+        scores = precision_recall_fscore_support(true, said, average="macro", zero_division=0)
+        assert row["Macro F1 ours (95% CI)"].startswith(f"{100 * scores[2]:.2f} (")
+        recalls = sorted(100 * np.mean(said[true == name] == name) for name in ("MDS", "Lymphoma"))
+        assert row["Minority recall ours"] == f"{recalls[0]:.1f} – {recalls[1]:.1f}"
+    assert table.loc["VGG19 Only", "Accuracy published"] == "91.98†"
+    assert table.loc["VGG19 Only, fine-tuned", "Accuracy published"] == "–"
+
+
+def test_table_4_has_no_external_column_unless_asked(make):
+    _, table, lines = make(ABLATION)
+    assert not any("xternal" in text for text in [*table.columns, *lines[:5]])
+
+
+def test_table_5_gives_macro_averages_of_the_test_part_and_both_colour_rows(make):
+    results, table, _ = make(COMPARISON)
+    for label, runs in results.runs.items():
+        true, said = _test_part(runs[0].predictions)
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            true, said, average="macro", zero_division=0
+        )
+        for name, value in (("Precision", precision), ("Recall", recall), ("F1", f1)):
+            assert table.loc[label, f"{name} ours (95% CI)"].startswith(f"{100 * value:.2f} (")
+        p = stats.binomtest(int(np.sum(true == said)), 20, 0.1, "greater").pvalue
+        assert table.loc[label, "p (chance)"] == f"{p:.1g}"
+    assert "not run" not in table.filter(like="Colour", axis=0).to_numpy()
+
+
+def test_every_interval_is_one_and_an_accuracys_holds_its_value(make):
+    for study in (ABLATION, COMPARISON):
+        _, table, _ = make(study, "--seeds", "2")
+        for name in table.filter(like="95% CI"):
+            for text in table[name][table[name] != "not run"]:
+                found = re.fullmatch(rf"{NUMBER} \({NUMBER}–{NUMBER}\)", text)
+                value, low, high = map(float, found.groups())
+                assert 0 <= low <= high <= 100
+                # A resample without a class pulls macro averages down: see the class's own row.
+                assert low <= value <= high or "ccuracy" not in name
+
+
+def test_table_6_equals_scikit_learn_class_by_class(make):
+    results, table, _ = make(REPORT)
+    true, said = _test_part(results.runs["LeukocyteNet"][0].predictions)
+    scores = precision_recall_fscore_support(
+        true, said, labels=list(standin.CLASSES), zero_division=0
+    )
+    for number, name in enumerate(standin.CLASSES):
+        for title, values in zip(("Precision", "Recall", "F1"), scores, strict=False):
+            text = table.loc[name, f"{title} ours (95% CI)"]
+            assert text.startswith(f"{values[number]:.2f} (")
+            assert "nan" not in text
+        assert table.loc[name, "n test"] == str(scores[3][number])
+    assert table.loc["Lymphoma", "Recall published"] == "0.89"
+
+
+def test_table_7_counts_at_the_papers_size_and_the_profiles(make):
+    _, table, _ = make(COMPLEXITY)
+    assert (table["ours at 384 px"] == table["published"]).all()
+    other = table["ours at 64 px (profile quick)"]
+    # The position embedding alone shrinks: 2 x 2 tokens of 64 instead of 12 x 12.
+    assert other["Total Parameters"] == f"{20_237_970 - (144 - 4) * 64:,}"
+
+
+def test_table_8_adds_up_measured_seconds(make):
+    _, table, _ = make(DURATIONS)
+    assert table["ours (min)"].tolist() == ["1.80", "1.50", "0.30"]  # 3 epochs of 30 + 6 seconds
+    assert table["n epochs"].tolist() == ["3"] * 3
+
+
+def test_table_9_repeats_the_papers_statistics_over_epochs(make):
+    results, table, _ = make(SIGNIFICANCE)
+    history = results.runs["LeukocyteNet"][0].history
+    train, held = history["accuracy"], history["val_accuracy"]
+    half = stats.t.ppf(0.975, 2) * train.std(ddof=1) / np.sqrt(3)
+    assert table.loc["Training Accuracy", "ours"] == f"{train.mean():.4f} ± {half:.4f}"
+    gap = train - held
+    t = gap.mean() / (gap.std(ddof=1) / np.sqrt(3))
+    text = table.loc["Paired t-test (Train vs. Val)", "ours"]
+    assert text == f"t = {t:.4f}, p = {2 * stats.t.sf(abs(t), 2):.4f}"
+    assert table.loc["Paired t-test (Train vs. Val)", "n"] == "3"
+
+
+def test_table_9_tests_against_every_baseline_pooled_over_seeds(make):
+    results, table, lines = make(SIGNIFICANCE, "--seeds", "2")
+
+    def right(label):
+        pairs = [_test_part(run.predictions) for run in results.runs[label]]
+        return np.concatenate([true == said for true, said in pairs])
+
+    own, raw, texts = right("LeukocyteNet"), {}, {}
+    for label in ("Xception", "Inception V3", "MobileNet", "VGG19"):
+        other = right(label)
+        a, b = int(np.sum(own & ~other)), int(np.sum(~own & other))
+        raw[label], texts[label] = stats.binomtest(a, a + b).pvalue, f"{a} : {b}"
+    rows = table[table.index.str.startswith("McNemar")]
+    assert len(rows) == 5
+    assert sum("best on validation" in name for name in rows.index) == 1
+    assert table.loc["McNemar, test, against DenseNet121", "ours"] == "not run"
+    running = 0.0
+    for rank, label in enumerate(sorted(raw, key=raw.get)):
+        running = max(running, min(1, raw[label] * (len(raw) - rank)))  # Holm 1979
+        row = rows[rows.index.str.contains(label)].iloc[0]
+        assert row["ours"] == f"{texts[label]}, p = {running:.2g}"
+        assert row["n"] == "40"
+    assert any("pooled over seeds" in line for line in lines)
+
+
+def test_one_epoch_has_no_interval_and_crashes_nothing(make, monkeypatch):
+    one = {"quick": replace(standin.PROFILES["quick"], epochs=1)}
+    monkeypatch.setattr(standin, "PROFILES", one)
+    _, table, _ = make(SIGNIFICANCE)
+    assert table.loc["Training Accuracy", "ours"] == "0.4000, one epoch"
+    assert table.loc["Paired t-test (Train vs. Val)", "ours"].startswith("undefined")
+    _, table, _ = make(DURATIONS)
+    assert table["ours (min)"].tolist() == ["0.60", "0.50", "0.10"]
+
+
+@pytest.mark.parametrize(
+    "study", [LITERATURE, ABLATION, COMPARISON, REPORT, DURATIONS, SIGNIFICANCE]
+)
+def test_without_a_run_every_table_says_so_and_borrows_no_number(tmp_path, study, monkeypatch):
+    monkeypatch.setattr(standin, "SKILL", {})
+    results = standin.results(study, tmp_path)
+    table, lines = results.study.make(results)
+    own = table[~table.iloc[:, 0].str.startswith("Colour")]
+    ours = own[[name for name in own if name.startswith("ours") or " ours" in name]].iloc[-1]
+    assert (ours == "not run").all()
+    assert any(line.endswith("not run: no weights.") for line in lines)
+    assert not table.isna().any(axis=None)
+    assert "" not in table.to_numpy()
