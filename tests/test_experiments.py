@@ -1,0 +1,114 @@
+"""The scripts as processes: from any folder, into any folder, stopped and started again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pandas as pd
+import pytest
+
+from leukocytenet import recipe
+from smears import drawn
+
+SCRIPTS = Path(__file__).parent.parent / "experiments"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder with a space in its name, of six small pictures of each class."""
+    folder = tmp_path_factory.mktemp("real ones") / "Blood smears"
+    for label in recipe.CLASSES:
+        (folder / label).mkdir(parents=True)
+        for subject in range(6):
+            picture, _ = drawn.draw(label, 40 + subject, subject, 48)
+            cv2.imwrite(str(folder / label / f"{subject}.png"), picture[..., ::-1])
+    return folder
+
+
+def _start(name, *arguments, cwd):
+    command = [sys.executable, str(SCRIPTS / name), *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=cwd, **pipes)
+
+
+def _run(name, *arguments, cwd):
+    process = _start(name, *arguments, cwd=cwd)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def test_a_script_works_from_another_folder_with_relative_paths_and_spaces(pictures, tmp_path):
+    place = tmp_path / "some where"
+    place.mkdir()
+    data = os.path.relpath(pictures, place)
+    code, out, err = _run(
+        "table2.py", "--data", f"folder:{data}", "--profile", "quick", "--out", "my results",
+        cwd=place,
+    )  # fmt: skip
+    assert code == 0, err
+    assert "## LeukocyteNet, Table 2" in out
+    table = pd.read_csv(place / "my results" / "tables" / "leukocytenet_table2_quick.csv")
+    assert (table["original ours"] == 6).all()
+
+
+def test_wrong_data_ends_with_2_and_the_remedy(tmp_path):
+    code, _, err = _run(
+        "table5.py", "--data", "pbc:nowhere", "--profile", "quick", "--out", "x", cwd=tmp_path
+    )
+    assert code == 2
+    assert "nowhere not found" in err
+    assert "Mendeley Data" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_ctrl_c_loses_no_finished_epoch_and_the_same_command_ends_the_table(pictures, tmp_path):
+    arguments = ["--data", f"folder:{pictures}", "--profile", "quick", "--out", tmp_path / "o"]
+    process = _start("table6.py", *arguments, cwd=tmp_path)
+    while not list(tmp_path.glob("o/runs/*/checkpoint/epoch-????")):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "the same command goes on from there" in err
+    assert "Traceback" not in err
+    history = next(tmp_path.glob("o/runs/*/history.csv"))
+    before = pd.read_csv(history)
+    epochs = recipe.PROFILES["quick"].epochs
+    assert 1 <= len(before) < epochs
+
+    code, out, err = _run("table6.py", *arguments, cwd=tmp_path)
+    assert code == 0, err
+    after = pd.read_csv(history)
+    assert len(after) == epochs
+    pd.testing.assert_frame_equal(after.iloc[: len(before)], before)
+
+    (history.parent / "model.keras").unlink()  # no longer needed
+    code, again, err = _run("table6.py", *arguments, cwd=tmp_path)
+    assert code == 0
+    assert again == out
+    assert "LeukocyteNet:" not in err  # no progress bar of a training
+
+
+@pytest.mark.slow
+def test_run_all_makes_what_can_be_made_and_one_page(pictures, tmp_path):
+    arguments = [
+        "--data", f"folder:{pictures}", "--profile", "quick", "--out", tmp_path / "o", "--rows",
+        "MobileNet",
+    ]  # fmt: skip
+    code, out, err = _run("run_all.py", *arguments, cwd=tmp_path)
+    assert code == 0, err
+    assert "Page: " in out
+    assert "LeukocyteNet (Table 1, " in out
+    page = (tmp_path / "o" / "index_quick.html").read_text(encoding="utf-8")
+    assert page.count("<section") == 14  # nine tables, four figures, the trainings
+    for number in range(1, 10):
+        assert (tmp_path / "o" / "tables" / f"leukocytenet_table{number}_quick.tex").exists()
+    runs = [json.loads(p.read_text()) for p in tmp_path.glob("o/runs/*/settings.json")]
+    assert [run["model"] for run in runs] == ["MobileNet"]
