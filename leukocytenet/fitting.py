@@ -5,7 +5,7 @@ import time
 import keras
 import numpy as np
 
-from leukocytenet import augmentation, baselines, model
+from leukocytenet import augmentation, baselines, model, recipe
 from smears import backend, features, initialisation, parallel, pictures, training
 from smears import weights as weight_files
 from smears.study import Unavailable
@@ -31,9 +31,11 @@ def train_whole(task, run):
     store = pictures.store(task.catalogue, s["size"], task.cache)
     train = _pictures(task, store, "caffe", "train", s, augment="epoch", shuffle=True)
     validation = _pictures(task, store, "caffe", "validation", s)
-    with backend.policy(s["precision"]):
+    # The machine's, not the method's; a run that another machine goes on with keeps its own.
+    precision = run.facts.get("precision", backend.precision())
+    with backend.policy(precision):
         network, kind = _network(task, s, store)
-    run.note(weights=kind, parameters=network.count_params())
+    run.note(weights=kind, parameters=network.count_params(), precision=precision)
     steps = s["epochs"] * len(train)
     warmup = max(1, int(s["warmup"] * steps))
     # Keras counts the steps of the decay from the end of the warm-up.
@@ -144,7 +146,7 @@ def _network(task, s, store):
     convolutions = [layer.name for layer in network.layers if "_conv" in layer.name]
     if s["model"] == "Swin Transformer Only":
         return network, "random (nothing to transfer)"
-    path = weight_files.find(task.weights, "VGG19")
+    path = weight_files.find(task.weights, recipe.trunk(s))
     if path is not None:
         report = weight_files.load(network, path)
         lacking = [name for name in convolutions if name in report.missing]
@@ -168,7 +170,7 @@ def _network(task, s, store):
 def _backbone(task, s, store, mode):
     """(frozen network with its weights, what they are in words)."""
     shape = (s["size"], s["size"], 3)
-    path = weight_files.find(task.weights, s["model"])
+    path = weight_files.find(task.weights, recipe.trunk(s))
     if path is not None:
         network = baselines.backbone(s["model"], shape, None)
         report = weight_files.load(network, path)

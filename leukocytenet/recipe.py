@@ -6,8 +6,6 @@ does the work.
 
 from dataclasses import asdict, dataclass, field
 
-from smears import backend
-
 # The ten classes, in the order of Table 6.
 CLASSES = (
     "Lymphoma", "MDS", "ALL-Benign", "ALL-Early Pre-B", "ALL-Pre-B", "ALL-Pro-B", "AML", "CLL",
@@ -79,20 +77,23 @@ def settings(profile, **row):
     sizes = asdict(PROFILES[profile])
     frozen = row.get("model") in FROZEN
     chosen = HEAD if frozen else HYBRID
-    unknown = (
-        set(row) - set(chosen) - {"model", "size", "epochs", "head", "patch_size", "precision"}
-    )
+    unknown = set(row) - {*chosen, "model", "size", "epochs", "head", "patch_size"}
     if unknown:
         raise ValueError(f"unknown settings of {row.get('model', 'LeukocyteNet')}: {unknown}")
     prefix = "frozen_" if frozen else ""
-    precision = {} if frozen else {"precision": backend.precision()}
     return {
         **chosen,
-        **precision,
         "size": sizes[prefix + "size"],
         "epochs": sizes[prefix + "epochs"],
         **row,
     }
+
+
+def trunk(settings):
+    """Name of the network whose pretrained weights a row starts from; None if from none."""
+    if settings["model"] in FROZEN:
+        return settings["model"]
+    return None if settings["model"] == "Swin Transformer Only" else "VGG19"
 
 
 def train(task, run):
@@ -110,7 +111,8 @@ def predict(run, frame, task):
     import pandas as pd
 
     from leukocytenet import fitting
-    from smears.runs import KEYS
+    from smears.runs import KEYS, names
 
     scores = pd.DataFrame(fitting.predict(run, frame, task), columns=run.facts["classes"])
-    return pd.concat([frame[KEYS].reset_index(drop=True), scores], axis=1)
+    table = frame[KEYS].assign(path=names(frame["path"])).reset_index(drop=True)
+    return pd.concat([table, scores], axis=1)

@@ -52,14 +52,6 @@ class Run:
         if not (self.folder / "settings.json").exists():
             write_whole(self.folder / "settings.json", text)
 
-    @classmethod
-    def open(cls, folder):
-        """The run in an existing folder, whatever its name."""
-        run = cls.__new__(cls)
-        run.folder = Path(folder)
-        run.settings = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
-        return run
-
     @property
     def finished(self):
         """Whether predictions.csv is there, the last thing a training writes."""
@@ -110,7 +102,7 @@ class Run:
             classes: class names in the order of the columns.
             probabilities: float array (len(frame), len(classes)).
         """
-        table = frame[KEYS].reset_index(drop=True)
+        table = frame[KEYS].assign(path=names(frame["path"])).reset_index(drop=True)
         scores = pd.DataFrame(np.asarray(probabilities, np.float64), columns=list(classes))
         # Nine digits tell every float32 apart, so metrics from the file equal those from memory.
         text = pd.concat([table, scores], axis=1).to_csv(index=False, float_format="%.9g")
@@ -121,6 +113,13 @@ class Run:
     def predictions(self):
         """DataFrame: path, subject, source, part, label, then a probability column a class."""
         return read_predictions(self.folder / "predictions.csv")
+
+
+def names(paths):
+    """Paths below the folder that all of them share: a run tells no machine's folders."""
+    paths = [Path(path) for path in paths]
+    shared = Path(os.path.commonpath([path.parent for path in paths]))
+    return [path.relative_to(shared).as_posix() for path in paths]
 
 
 def read_predictions(path):

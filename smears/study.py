@@ -1,6 +1,5 @@
 """Declare a table as rows of settings; train what is missing; print it beside the published one."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +10,16 @@ from types import ModuleType
 
 import pandas as pd
 
-from smears import InputError, catalogue, colour, commandline, forensics, published, reports
+from smears import (
+    InputError,
+    catalogue,
+    colour,
+    commandline,
+    forensics,
+    published,
+    reports,
+    weights,
+)  # fmt: skip
 from smears.material import Material
 from smears.runs import Run, hardware, read_predictions, write_whole
 
@@ -116,17 +124,15 @@ class Results:
                     after()
 
     def _run(self, row, seed):
-        settings = {
-            **self.study.recipe.settings(self.options.profile, **row),
+        settings = self.study.recipe.settings(self.options.profile, **row)
+        file = weights.find(self.options.weights, self.study.recipe.trunk(settings))
+        settings |= {
             "seed": seed,
             "data": self.material.fingerprint,
             "split": self.split[2],
-            "weights_from": {name: str(path) for name, path in self.options.weights.items()},
+            "weights_file": weights.label(file) if file else "",
         }
-        root = self.options.out / "runs"
-        run = _from_elsewhere(root, settings) or Run(
-            root, f"{settings['model']} seed {seed}", settings
-        )
+        run = Run(self.options.out / "runs", f"{settings['model']} seed {seed}", settings)
         if not run.finished:
             from smears import backend
 
@@ -172,10 +178,10 @@ class Results:
             f"seeds: {len(options.seeds)}; trained on {' and '.join(machines)}.",
             self.split[1].line,
         ]
-        weights = {}
+        starts = {}
         for label, runs in self.runs.items():
-            weights.setdefault(runs[0].facts.get("weights", "not recorded"), []).append(label)
-        lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in weights.items()]
+            starts.setdefault(runs[0].facts.get("weights", "not recorded"), []).append(label)
+        lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in starts.items()]
         lines += [f"{label}: not run: {reason}." for label, reason in self.missing.items()]
         return lines
 
@@ -204,25 +210,6 @@ class Results:
                 "sides, which flatters every accuracy."
             )
         return line
-
-
-def _from_elsewhere(root, settings):
-    """A finished run that differs only in what another machine decided, or None.
-
-    So tables come out the same from run folders copied from a GPU machine, whose precision and
-    whose path to the same weights are others.
-    """
-
-    def compared(values):
-        paths = values.get("weights_from", {})
-        names = {name: Path(path).name for name, path in paths.items()}
-        return {**values, "precision": "", "weights_from": names}
-
-    for path in sorted(root.glob("*/settings.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if compared(found) == compared(settings) and (path.parent / "predictions.csv").exists():
-            return Run.open(path.parent)
-    return None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Pretrained weights from files: whole or partial, by layer name; and ImageNet's, if reachable."""
 
+import hashlib
 import re
 import socket
 import zipfile
@@ -7,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import keras
 import numpy as np
 
 from smears import InputError
@@ -115,17 +115,25 @@ def load(network, path):
     )
 
 
+def label(path):
+    """What a run calls a weights file, wherever it lies: its name and a hash of its content."""
+    with open(path, "rb") as file:
+        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+
+
 def find(given, name):
     """The weights file that --weights gives for a network.
 
     Args:
         given: dict network name, or "" for any, -> file or folder.
         name: e.g. "Inception V3"; in a folder, the file whose name holds it counts, upper and
-            lower case and signs apart ("inception_v3_notop.h5").
+            lower case and signs apart ("inception_v3_notop.h5"). None: of no network.
 
     Returns:
         pathlib.Path, or None.
     """
+    if name is None:
+        return None
     if name in given and given[name].is_file():
         return given[name]
     folder = given.get(name, given.get(""))
@@ -152,6 +160,8 @@ def cut(network, missing):
     Raises:
         WrongFile: already the first layers are missing.
     """
+    from keras import Model
+
     place = {layer.name: number for number, layer in enumerate(network.layers)}
     good, crossed = [], [0] * (len(place) + 1)
     for number, layer in enumerate(network.layers):
@@ -165,7 +175,7 @@ def cut(network, missing):
     if not points:
         raise WrongFile(f"{network.name}: weights of its first layers are missing")
     last = network.layers[points[-1]]
-    return keras.Model(network.input, last.output, name=f"{network.name}_to_{last.name}"), last.name
+    return Model(network.input, last.output, name=f"{network.name}_to_{last.name}"), last.name
 
 
 def _shapes(arrays):

@@ -1,4 +1,4 @@
-"""Who may import whom, read from the source: smears knows neither paper, neither paper the other."""
+"""Who may import whom, read from the source: neither paper knows the other, smears neither."""
 
 import ast
 import subprocess
@@ -15,8 +15,8 @@ FORBIDDEN = {
 }
 KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
 NUMBERS_ONLY = (
-    "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics", "splits",
-    "runs", "colour",
+    "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics",
+    "splits", "runs", "colour",
 )  # fmt: skip
 
 

@@ -32,7 +32,14 @@ def test_float32_probabilities_and_odd_names_survive_the_file(tmp_path):
     back = run.predictions
     assert runs.classes_of(back) == ["Healthy", "1", "ALL-Pro-B"]
     assert (back[runs.classes_of(back)].to_numpy(np.float32) == scores).all()
-    assert back[runs.KEYS].equals(_frame().astype(back[runs.KEYS].dtypes))
+    rest = [key for key in runs.KEYS if key != "path"]
+    assert back[rest].equals(_frame()[rest].astype(back[rest].dtypes))
+
+
+def test_predictions_name_pictures_below_the_folder_that_they_share():
+    assert runs.names(["/data/pbc/a/1.png", "/data/pbc/b/1.png"]) == ["a/1.png", "b/1.png"]
+    assert runs.names(["/data/pbc/a/1.png", "/data/pbc/a/2.png"]) == ["1.png", "2.png"]
+    assert runs.names(["/x/im/1.png", "/y/é n/2.png"]) == ["x/im/1.png", "y/é n/2.png"]
 
 
 def test_a_run_is_finished_by_its_predictions_alone_and_its_checkpoint_goes(tmp_path):
