@@ -11,7 +11,8 @@ from smears.runs import write_whole
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff;
-  max-width: 72rem; margin: 0 auto; padding: 0 1rem 4rem; }
+  max-width: 100rem; margin: 0 auto; padding: 0 1rem 4rem; }
+h1, p, dl, div.problem, nav, ul.caption { max-width: 72rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 1.5rem 0 .5rem; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 2.5rem 0 .6rem; }
 .verdict { border-left: 4px solid #d55e00; background: #fdf3ec; padding: .6rem 1rem; }
@@ -27,7 +28,8 @@ thead th { background: #f3f5f7; border-bottom: 2px solid #9aa4ae; vertical-align
 tbody th { font-weight: 600; background: #fff; min-width: 8rem; position: sticky; left: 0; }
 td.published { color: #57606a; }
 td.ours { background: #eef6fc; white-space: nowrap; }
-img { max-width: 100%; height: auto; display: block; }
+td:last-child { white-space: nowrap; }
+img { max-width: min(100%, 72rem); height: auto; display: block; }
 ul.caption { font-size: .85em; color: #3d444d; padding-left: 1.2rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { font-weight: 600; }
@@ -40,7 +42,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
   .wide { overflow: visible; }
   table { font-size: 6.5pt; }
   th, td { padding: .12rem .25rem; }
-  td.ours { white-space: normal; }
+  td.ours, td:last-child { white-space: normal; }
   tbody th { position: static; min-width: 0; }
   section { break-inside: avoid; }
   @page { size: A4 landscape; margin: 12mm; }
