@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
 from smears import InputError
+from smears.runs import names
 
 PARTS = ("train", "validation", "test")
 UNITS = ("subject", "source", "image")
@@ -248,7 +249,7 @@ def stored(frame, fingerprint, folder, by="subject", seed=0):
         raise LeakError("The split leaks or lacks something:\n- " + "\n- ".join(result.failures))
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        table = frame[["sha256", "label"]].assign(part=parts, path=frame["path"])
+        table = frame[["sha256", "label"]].assign(part=parts, path=names(frame["path"]))
         fresh = path.with_suffix(".partial")
         table.to_csv(fresh, index=False)
         os.replace(fresh, path)
