@@ -27,7 +27,7 @@ def train_whole(task, run):
     the training part alone (stated: 3-3-2, 4-4; learning rate and schedule assumed, D8).
     """
     s = run.settings
-    keras.utils.set_random_seed(s["seed"])
+    backend.seed(s["seed"])
     store = pictures.store(task.catalogue, s["size"], task.cache)
     train = _pictures(task, store, "caffe", "train", s, augment="epoch", shuffle=True)
     validation = _pictures(task, store, "caffe", "validation", s)
@@ -68,7 +68,7 @@ def train_head(task, run):
     order.
     """
     s = run.settings
-    keras.utils.set_random_seed(s["seed"])
+    backend.seed(s["seed"])
     mode = baselines.BACKBONES[s["model"]].preprocess
     store = pictures.store(task.catalogue, s["size"], task.cache)
     train = _pictures(task, store, mode, "train", s, augment="once")

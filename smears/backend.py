@@ -85,6 +85,17 @@ def policy(name):
         keras.config.set_dtype_policy(before)
 
 
+def seed(number):
+    """Seed Python's, NumPy's and Keras's random numbers, an integer >= 0.
+
+    Quietly, for Keras imports TensorFlow here wherever it is installed, on JAX too.
+    """
+    import keras
+
+    with quiet_stderr():
+        keras.utils.set_random_seed(number)
+
+
 def has_gpu():
     """Whether the backend sees a GPU (starts the backend)."""
     if start() == "jax":
