@@ -3,7 +3,7 @@
 from table5 import ROWS
 
 from leukocytenet import recipe
-from leukocytenet.tables import significance
+from leukocytenet.significance import significance
 from smears.study import Study, main
 
 SIGNIFICANCE = Study(

@@ -13,7 +13,7 @@ from leukocytenet import recipe
 from smears import colour, statistics
 from smears.catalogue import counts
 from smears.runs import classes_of
-from smears.tables import RESAMPLES, chance, confusions, interval, percent, size
+from smears.tables import RESAMPLES, chance, confusions, scored, size
 
 MINORITY = ("MDS", "Lymphoma")
 
@@ -33,7 +33,7 @@ def literature(results):
         rows.append({**row, "Accuracy ours (95% CI)": "–", "n test": "–", "data": "–"})
     predictions = results.predictions("LeukocyteNet")
     rows[-1] |= {
-        "Accuracy ours (95% CI)": _scored(predictions, "test", "accuracy"),
+        "Accuracy ours (95% CI)": scored(predictions, "test", "accuracy"),
         "n test": size(predictions, "test"),
         "data": results.data,
     }
@@ -188,7 +188,7 @@ def ablation(results):
             ("accuracy", "Accuracy", "accuracy"), ("macro_f1", "Macro F1", "f1_macro"),
         ):  # fmt: skip
             row[f"{title} published"] = results.published(label, column)
-            row[f"{title} ours (95% CI)"] = _scored(predictions, "test", metric)
+            row[f"{title} ours (95% CI)"] = scored(predictions, "test", metric)
         row["Minority recall published"] = results.published(label, "minority_recall")
         row["Minority recall ours"] = _minority(predictions)
         row["n test"] = size(predictions, "test")
@@ -199,7 +199,7 @@ def ablation(results):
             row["External accuracy published"] = (
                 f"{claim.value}†" if label == "LeukocyteNet (VGG19+Swin)" else "–"
             )
-            row["External accuracy ours (95% CI)"] = _scored(external, "external", "accuracy")
+            row["External accuracy ours (95% CI)"] = scored(external, "external", "accuracy")
             row["n external"] = size(external, "external")
         rows.append(row)
     lines = results.captions()
@@ -210,11 +210,6 @@ def ablation(results):
         "class sets, of the two classes with the fewest pictures."
     )
     return pd.DataFrame(rows), lines
-
-
-def _scored(predictions, part, metric):
-    """A score in percent with its interval, or "not run"."""
-    return percent(interval(predictions, part, metric)) if predictions else "not run"
 
 
 def _external_line(results, claim):
@@ -273,94 +268,3 @@ def _minutes(run):
     history = run.history
     train, held = history["seconds"].sum() / 60, history["validation_seconds"].sum() / 60
     return {"total": train + held, "training": train, "validation": held}
-
-
-def significance(results):
-    """Table 9: the paper's epoch-wise statistics, then intervals over subjects and McNemar."""
-    runs = results.runs.get("LeukocyteNet", [])
-    own = results.predictions("LeukocyteNet")
-    history = runs[0].history if runs else pd.DataFrame()
-    rows = [
-        _row(results, name, _mean_over_epochs(history, key), len(history))
-        for name, key in (
-            ("Training Accuracy", "accuracy"),
-            ("Validation Accuracy", "val_accuracy"),
-        )
-    ]
-    rows.append(_row(results, "Paired t-test (Train vs. Val)", _paired(history), len(history)))
-    for part in ("validation", "test"):
-        name = f"{part.capitalize()} accuracy, interval over subjects, %"
-        rows.append(_row(results, name, _scored(own, part, "accuracy"), size(own, part)))
-    rows += _mcnemar(results, own)
-    lines = results.captions()
-    lines += [
-        "n: epochs in the first three rows, which repeat the paper's computation and take the "
-        "epochs of one run (here the first seed's) as independent samples (D16); pictures in the "
-        "rows below, which are what a claim about new pictures needs.",
-        "McNemar's exact test: pictures that only LeukocyteNet got right : that only the other "
-        "got right, p corrected for the number of baselines by Holm's method"
-        + (
-            ", pooled over seeds, which counts a picture once a seed and so makes p too small."
-            if len(results.options.seeds) > 1
-            else "."
-        ),
-    ]
-    return pd.DataFrame(rows), lines
-
-
-def _row(results, name, text, n):
-    return {
-        "Metric": name,
-        "published": results.published(name, "value"),
-        "ours": text,
-        "n": str(n or "–"),
-        "data": results.data,
-    }
-
-
-def _mean_over_epochs(history, key):
-    if history.empty:
-        return "not run"
-    mean, half = statistics.t_interval(history[key].to_numpy())
-    return f"{mean:.4f} ± {half:.4f}" if np.isfinite(half) else f"{mean:.4f}, one epoch"
-
-
-def _paired(history):
-    if history.empty:
-        return "not run"
-    gap = history["accuracy"] - history["val_accuracy"]
-    if len(gap) < 2 or gap.std() == 0:
-        return "undefined: needs epochs that differ"
-    t, p = statistics.paired_t(history["accuracy"].to_numpy(), history["val_accuracy"].to_numpy())
-    return f"t = {t:.4f}, p = {p:.4f}"
-
-
-def _mcnemar(results, own):
-    """McNemar's exact test against each baseline, the best one (on validation) marked."""
-    others = [name for name in results.study.rows if name != "LeukocyteNet"]
-    found = {name: results.predictions(name) for name in others}
-    ready = [name for name in others if own and found[name]]
-    pairs = {name: (_correct(own), _correct(found[name])) for name in ready}
-    values = [statistics.mcnemar(*pairs[name]) for name in ready]
-    corrected = dict(zip(ready, statistics.holm(values) if ready else [], strict=True))
-    held = {name: interval(found[name], "validation", "accuracy")[0] for name in ready}
-    rows = []
-    for name in others:
-        text, n = "not run", "–"
-        if name in ready:
-            a, b = pairs[name]
-            text, n = f"{np.sum(a & ~b)} : {np.sum(~a & b)}, p = {corrected[name]:.2g}", len(a)
-        best = " (best on validation)" if ready and name == max(held, key=held.get) else ""
-        rows.append(_row(results, f"McNemar, test, against {name}{best}", text, n))
-    return rows
-
-
-def _correct(predictions):
-    """Bool array over test pictures of all seeds: was the most probable class the right one."""
-    found = []
-    for table in predictions:
-        held = table[table["part"] == "test"]
-        classes = np.array(classes_of(table))
-        said = classes[held[classes].to_numpy().argmax(1)]
-        found.append(said == held["label"].to_numpy())
-    return np.concatenate(found)

@@ -62,6 +62,11 @@ def chance(predictions, part="test"):
     return worst
 
 
+def scored(predictions, part, metric):
+    """A score in percent with its interval, or "not run"."""
+    return percent(interval(predictions, part, metric)) if predictions else "not run"
+
+
 def size(predictions, part):
     """Number of pictures of a part, as text; "–" where nothing was run."""
     return str((predictions[0]["part"] == part).sum()) if predictions else "–"
@@ -84,9 +89,7 @@ def accuracy_table(results, columns, first="Model"):
         row = {first: label}
         for column, (title, part, metric) in columns.items():
             row[f"{title} published"] = results.published(label, column)
-            row[f"{title} ours (95% CI)"] = (
-                percent(interval(predictions, part, metric)) if predictions else "not run"
-            )
+            row[f"{title} ours (95% CI)"] = scored(predictions, part, metric)
         row["n test"] = size(predictions, "test")
         row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"
         row["data"] = results.data

@@ -67,6 +67,7 @@ def test_wrong_data_ends_with_2_and_the_remedy(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_ctrl_c_loses_no_finished_epoch_and_the_same_command_ends_the_table(pictures, tmp_path):
     arguments = ["--data", f"folder:{pictures}", "--profile", "quick", "--out", tmp_path / "o"]
     process = _start("table6.py", *arguments, cwd=tmp_path)
