@@ -30,8 +30,10 @@ def bootstrap_by_subject(confusions, statistic, *, resamples=2000, seed=0, level
     """Percentile interval of a score over resampled subjects, and seeds where there are several.
 
     Pictures of one subject are not independent, so whole subjects are drawn with replacement
-    (Davison and Hinkley 1997, section 3.8); with several seeds, seeds are drawn likewise in each
-    resample and the score is averaged over the drawn ones.
+    (Davison and Hinkley 1997, section 3.8), within each class (a subject's most frequent one):
+    the parts of a split are stratified too, and a resample that lacks a class would drag macro
+    averages down. With several seeds, seeds are drawn likewise in each resample and the score is
+    averaged over the drawn ones.
 
     Args:
         confusions: integer array (seeds, subjects, k, k), as many subjects in each seed.
@@ -67,7 +69,11 @@ def _percentiles(counts, statistic, resamples, seed, level):
     """Percentile interval over drawn subjects (axis 1) and seeds (axis 0) of (s, n, k, j)."""
     seeds, subjects = counts.shape[:2]
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(subjects, np.full(subjects, 1 / subjects), resamples).astype(float)
+    drawn = np.zeros((resamples, subjects))
+    main = counts[0].sum(-1).argmax(-1)
+    for name in np.unique(main):
+        own = np.flatnonzero(main == name)
+        drawn[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), resamples)
     sums = np.einsum("rs,nskj->rnkj", drawn, counts.astype(float))
     chosen = rng.integers(0, seeds, (resamples, seeds))
     means = np.nanmean(np.take_along_axis(statistic(sums), chosen, 1), axis=1)

@@ -183,3 +183,17 @@ def test_the_paired_t_test_worked_out_by_hand():
     assert t == pytest.approx(2 * 3**0.5)
     # Student's distribution with two degrees of freedom has a closed form.
     assert p == pytest.approx(1 - t / (2 + t**2) ** 0.5)
+
+
+def test_no_resample_lacks_a_class():
+    """Ten classes of three subjects: drawn without strata, two thirds of resamples lack one."""
+    confusions = np.zeros((1, 30, 10, 10), int)
+    for subject in range(30):
+        confusions[0, subject, subject // 3, subject // 3] = 3
+        confusions[0, subject, subject // 3, (subject // 3 + subject) % 10] += 1
+
+    def classes_there(matrix):
+        return (matrix.sum(-1) > 0).sum(-1)
+
+    low, high = statistics.bootstrap_by_subject(confusions, classes_there, resamples=500)
+    assert (low, high) == (10, 10)
