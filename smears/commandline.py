@@ -10,6 +10,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("quick", "laptop", "paper")
 
 
+def stem(options):
+    """What the files of a command carry in their names: data, split unless usual, profile."""
+    names = [spec.split(":")[0] for spec in options.data]
+    if options.split != "subject":
+        names.append(f"by-{options.split}")
+    return f"{'-'.join(dict.fromkeys(names))}_{options.profile}"
+
+
 def parse(studies, argv=None, extra=""):
     """Read the arguments of a script.
 

@@ -20,7 +20,7 @@ def main(*studies, argv=None):
     """
     options = commandline.parse(
         studies, argv,
-        "Writes one page of them all, index_PROFILE.html in --out; runs are shared between "
+        "Writes one page of them all, index_DATA_PROFILE.html in --out; runs are shared between "
         "tables, so that nothing is trained twice.",
     )  # fmt: skip
     chosen = [study for study in studies if options.paper in (study.paper, None)]
@@ -37,7 +37,7 @@ def _make(studies, options):
         for note in material.catalogue.attrs.get("notes", []):
             print(note)
         print(material.split[1].line)
-    path = options.out / f"index_{options.profile}.html"
+    path = options.out / f"index_{commandline.stem(options)}.html"
     products, failed = [], {}
     steps = [1 + len(study.rows) * len(options.seeds) for study in studies]
     with tqdm(total=sum(steps), desc="All tables and figures", unit="step") as bar:

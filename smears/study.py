@@ -251,7 +251,7 @@ def produce(results, after=None):
     made, lines = study.make(results)
     lines = [*lines, *forensics.caption(results.paper, study.table)]
     lines += [results.verdict()] if study.needs_data else []
-    stem = f"{study.paper}_{study.name.lower().replace(' ', '')}_{options.profile}"
+    stem = f"{study.paper}_{study.name.lower().replace(' ', '')}_{commandline.stem(options)}"
     if study.table:
         paths = reports.write(made, study.title, lines, options.out / "tables", stem)
     else:

@@ -63,17 +63,17 @@ def made(tmp_path_factory):
     standin.trained.clear()
     out = tmp_path_factory.mktemp("all of it")
     code = _make(out, ACQUISITION, COMPARISON, DURATIONS, CURVES)
-    return code, out, (out / "index_quick.html").read_text(encoding="utf-8")
+    return code, out, (out / "index_drawn_quick.html").read_text(encoding="utf-8")
 
 
 def test_the_page_holds_every_table_cell_for_cell_and_every_figure(made):
     _, out, text = made
     reader = Reader(text)
     for number, table in zip((2, 5, 8), reader.tables[:3], strict=True):
-        path = out / "tables" / f"leukocytenet_table{number}_quick.csv"
+        path = out / "tables" / f"leukocytenet_table{number}_drawn_quick.csv"
         kept = pd.read_csv(path, dtype=str, keep_default_na=False)
         assert table == [list(kept.columns), *kept.to_numpy().tolist()]
-    picture = (out / "figures" / "leukocytenet_figure6_quick.png").read_bytes()
+    picture = (out / "figures" / "leukocytenet_figure6_drawn_quick.png").read_bytes()
     assert f"data:image/png;base64,{base64.b64encode(picture).decode()}" in reader.links
 
 
@@ -89,7 +89,7 @@ def test_the_files_in_the_page_are_those_on_disk(made):
     _, out, text = made
     links = Reader(text).links
     for ending, kind in ((".csv", "text/csv"), (".tex", "text/plain"), (".md", "text/plain")):
-        content = (out / "tables" / f"leukocytenet_table5_quick{ending}").read_bytes()
+        content = (out / "tables" / f"leukocytenet_table5_drawn_quick{ending}").read_bytes()
         assert f"data:{kind};base64,{base64.b64encode(content).decode()}" in links
 
 
@@ -146,7 +146,7 @@ def test_a_table_that_fails_is_listed_and_the_others_are_made(tmp_path, capsys):
     assert code == 1
     assert "- Table 3: not made: ZeroDivisionError: the table of <nothing>" in shown.out
     assert "Traceback" in shown.err
-    text = (tmp_path / "index_quick.html").read_text(encoding="utf-8")
+    text = (tmp_path / "index_drawn_quick.html").read_text(encoding="utf-8")
     assert "Table 3: not made: ZeroDivisionError: the table of &lt;nothing&gt;" in text
     assert len(Reader(text).tables) == 2
 
@@ -168,7 +168,9 @@ def test_ctrl_c_leaves_a_page_of_what_is_there(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(standin, "train", stopped)
     assert _make(tmp_path, ACQUISITION, DURATIONS) == 130
     assert "the same command goes on" in capsys.readouterr().err
-    words = "\n".join(Reader((tmp_path / "index_quick.html").read_text(encoding="utf-8")).texts)
+    words = "\n".join(
+        Reader((tmp_path / "index_drawn_quick.html").read_text(encoding="utf-8")).texts
+    )
     assert "LeukocyteNet, Table 2" in words
     assert "Still to come" in words
 
@@ -176,7 +178,7 @@ def test_ctrl_c_leaves_a_page_of_what_is_there(tmp_path, capsys, monkeypatch):
 def test_wrong_data_is_told_once_and_makes_no_page(tmp_path, capsys):
     assert _make(tmp_path, ACQUISITION, DURATIONS, arguments=["--data", "pbc:/no/where"]) == 2
     assert capsys.readouterr().err.count("/no/where not found") == 1
-    assert not (tmp_path / "index_quick.html").exists()
+    assert not (tmp_path / "index_drawn_quick.html").exists()
 
 
 def test_the_bar_counts_every_row_seed_and_table(tmp_path, capsys):

@@ -106,7 +106,7 @@ def test_two_seeds_train_twice_and_the_interval_spans_them(out, capsys):
 
 def test_tables_are_a_function_of_stored_predictions_alone(out, tmp_path, capsys):
     standin.script(COMPARISON, out, "--seeds", "2")
-    before = (out / "tables" / "leukocytenet_table5_quick.csv").read_bytes()
+    before = (out / "tables" / "leukocytenet_table5_drawn_quick.csv").read_bytes()
     copy = tmp_path / "elsewhere"
     for folder in sorted((out / "runs").iterdir()):
         (copy / "runs" / folder.name).mkdir(parents=True)
@@ -116,7 +116,7 @@ def test_tables_are_a_function_of_stored_predictions_alone(out, tmp_path, capsys
     standin.trained.clear()
     standin.script(COMPARISON, copy, "--seeds", "2")
     assert standin.trained == []
-    assert (copy / "tables" / "leukocytenet_table5_quick.csv").read_bytes() == before
+    assert (copy / "tables" / "leukocytenet_table5_drawn_quick.csv").read_bytes() == before
 
 
 def test_a_run_with_another_seed_or_size_is_not_taken_for_the_asked_one(out, monkeypatch):
