@@ -20,6 +20,8 @@ ABLATION = Study(
             "head": "pooled_alpha_dropout",
         },
         "LeukocyteNet (VGG19+Swin)": {},
+        # Not the paper's: what its strong zooms and shears cost or bring (D19).
+        "LeukocyteNet, flips and quarter turns": {"augment": "turns"},
     },
 )
 

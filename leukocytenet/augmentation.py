@@ -13,19 +13,32 @@ COLUMNS = ("original", "augmented")  # of Table 2
 MOST = Fraction(1225, 1180)
 
 
-def augmenter(literal=False):
-    """The Augmenter of section 3-2-3.
+KINDS = ("paper", "literal", "turns")
+
+
+def augmenter(kind="paper"):
+    """The Augmenter of section 3-2-3, or another one to hold it against.
 
     Stated there: rotation by 15 to 30 degrees, zoom by 15% to 50%, shear range 15 degrees,
     horizontal flip. Assumed: 0.1 for width and height shift, which have no value in the paper.
     Derived: fill mode "nearest", from "adjacent pixels fill up the gap".
 
     Args:
-        literal: False (assumed: the authors used Keras, which cannot do otherwise): as
+        kind: "paper" (assumed: the authors used Keras, which cannot do otherwise): as
             ImageDataGenerator(rotation_range=30, zoom_range=0.5, ...) draws, so that rotations
-            below 15 degrees and zooms below 15% occur too. True: by their text, sign and size
-            drawn apart, 15 to 30 degrees either way and 15% to 50% nearer or farther.
+            below 15 degrees and zooms below 15% occur too. "literal": by their text, sign and
+            size drawn apart, 15 to 30 degrees either way and 15% to 50% nearer or farther.
+            "turns" (not the paper's): flips and quarter turns alone, which keep a cell's size
+            and shape, by which kinds of cells are told (D19).
+
+    Raises:
+        ValueError: another kind.
     """
+    if kind not in KINDS:
+        raise ValueError(f"augment={kind!r}: give one of {', '.join(KINDS)}, or None.")
+    if kind == "turns":
+        return Augmenter(horizontal_flip=True, quarter_turns=True)
+    literal = kind == "literal"
     return Augmenter(
         rotation_range=Band(15, 30) if literal else 30,
         width_shift_range=0.1,

@@ -128,7 +128,7 @@ def _pictures(task, store, mode, part, s, augment=None, shuffle=False):
     return pictures.Pictures(
         store, positions, task.labels(positions), classes=len(task.classes),
         batch_size=s["batch_size"], preprocess=mode, copies=copies,
-        augmenter=augmentation.augmenter() if augment and s["augment"] else None,
+        augmenter=augmentation.augmenter(s["augment"]) if augment and s["augment"] else None,
         augment=augment or "epoch", shuffle=shuffle, seed=s["seed"],
     )  # fmt: skip
 

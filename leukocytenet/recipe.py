@@ -49,7 +49,7 @@ HYBRID = {
     "learning_rate": 2e-4,  # assumed: the paper gives none; 1e-4 without warm-up collapses
     "warmup": 0.1,  # assumed: share of all steps over which the rate rises from zero
     "clipnorm": 1.0,  # assumed: keeps the first steps from destroying the features
-    "augment": True,  # stated (3-2-3, 4-4): balanced, of the training part alone
+    "augment": "paper",  # stated (3-2-3, 4-4): balanced, of the training part alone
     "class_weight": True,  # stated (4-4)
 }
 
@@ -59,7 +59,7 @@ HEAD = {
     "learning_rate": 1e-3,  # authors' notebook: Adam's default
     "patience": 10,  # authors' notebook: early stopping on val_loss
     "plateau": {"patience": 5, "factor": 0.2, "min_lr": 2e-4},  # authors' notebook
-    "augment": True,  # derived: the notebook's 4716 training images are 60% of the augmented set
+    "augment": "paper",  # derived: the notebook's 4716 training images are 60% of the augmented set
     "class_weight": False,  # authors' notebook has none
 }
 

@@ -84,6 +84,8 @@ class Augmenter:
         zoom_range: f < 1, each axis by its own factor from [1 - f, 1 + f]; `Band(low, high)`:
             factors 1 - s or 1 + s with s in [low, high]. Not ImageDataGenerator's pair of factors.
         horizontal_flip, vertical_flip: mirror half of the images.
+        quarter_turns: turn by 0, 90, 180 or 270 degrees first (not in ImageDataGenerator): a
+            smear has no up, and a square loses no pixel.
         fill_mode: "nearest" (the edge pixel goes on), "reflect" or "constant" (black).
 
     Raises:
@@ -97,6 +99,7 @@ class Augmenter:
     zoom_range: float | Band = 0
     horizontal_flip: bool = False
     vertical_flip: bool = False
+    quarter_turns: bool = False
     fill_mode: str = "nearest"
 
     def __post_init__(self):
@@ -116,8 +119,9 @@ class Augmenter:
 
     def draw(self, rng):
         """Draw a Transform; the same state of the generator `rng` gives the same one."""
+        quarter = 90.0 * rng.integers(4) if self.quarter_turns else 0.0
         return Transform(
-            theta=_draw(self.rotation_range, rng),
+            theta=_draw(self.rotation_range, rng) + quarter,
             tx=_draw(self.width_shift_range, rng),
             ty=_draw(self.height_shift_range, rng),
             shear=_draw(self.shear_range, rng),

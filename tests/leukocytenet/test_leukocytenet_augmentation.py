@@ -62,10 +62,10 @@ def test_balance_repeats_itself():
         assert np.array_equal(first, again)
 
 
-@pytest.mark.parametrize(("literal", "smallest"), [(False, 0), (True, 15)])
-def test_rotations_stay_within_the_stated_range_under_both_readings(literal, smallest):
+@pytest.mark.parametrize(("kind", "smallest"), [("paper", 0), ("literal", 15)])
+def test_rotations_stay_within_the_stated_range_under_both_readings(kind, smallest):
     rng = np.random.default_rng(0)
-    draws = [augmentation.augmenter(literal).draw(rng) for _ in range(400)]
+    draws = [augmentation.augmenter(kind).draw(rng) for _ in range(400)]
     theta = np.abs([draw.theta for draw in draws])
     zoom = np.abs([[draw.zx - 1, draw.zy - 1] for draw in draws])
     assert smallest <= theta.min() < smallest + 1

@@ -22,7 +22,7 @@ def network():
 def _code():
     """What the code uses, under the names of paper.yaml's settings."""
     paper, hybrid, head = recipe.PROFILES["paper"], recipe.HYBRID, recipe.HEAD
-    augmenter, literal = augmentation.augmenter(), augmentation.augmenter(literal=True)
+    augmenter, literal = augmentation.augmenter(), augmentation.augmenter("literal")
     block = SwinBlock(64, (12, 12))
     assert augmenter.width_shift_range == augmenter.height_shift_range
     assert block.norm1.epsilon == block.norm2.epsilon
@@ -42,7 +42,7 @@ def _code():
         "epochs": paper.epochs,
         "batch_size": hybrid["batch_size"],
         "class_weight": hybrid["class_weight"],
-        "balanced_augmentation": hybrid["augment"],
+        "balanced_augmentation": hybrid["augment"] == "paper",
         "learning_rate": hybrid["learning_rate"],
         "warmup": hybrid["warmup"],
         "clipnorm": hybrid["clipnorm"],
@@ -76,7 +76,7 @@ def test_the_recipe_uses_the_paper_s_value(name):
 
 
 def test_literal_augmentation_reaches_as_far_as_the_usual_one():
-    usual, literal = augmentation.augmenter(), augmentation.augmenter(literal=True)
+    usual, literal = augmentation.augmenter(), augmentation.augmenter("literal")
     assert literal.rotation_range == Band(15, usual.rotation_range)
     assert literal.zoom_range == Band(0.15, usual.zoom_range)
 
@@ -109,7 +109,8 @@ def trained(monkeypatch):
     monkeypatch.setattr(fitting, "_finish", lambda *_: None)
     monkeypatch.setattr(fitting.training, "fit", fit)
     run = SimpleNamespace(
-        settings={**recipe.settings("paper"), "seed": 0, "precision": "float32"},
+        settings={**recipe.settings("paper"), "seed": 0},
+        facts={},
         note=lambda **_: None,
     )
     task = SimpleNamespace(catalogue=None, cache=None, classes=["a", "b"], devices="one")

@@ -155,3 +155,12 @@ def test_edge_pixels_fill_the_gap_when_fill_mode_is_nearest(image):
 def test_impossible_ranges_are_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Augmenter(**wrong)
+
+
+def test_quarter_turns_and_flips_move_pixels_and_change_none():
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    augmenter = Augmenter(horizontal_flip=True, quarter_turns=True)
+    rng = np.random.default_rng(1)
+    shown = {augmenter.apply(image, augmenter.draw(rng)).tobytes() for _ in range(80)}
+    turned = [np.rot90(side, turns) for side in (image, image[:, ::-1]) for turns in range(4)]
+    assert shown == {np.ascontiguousarray(picture).tobytes() for picture in turned}
