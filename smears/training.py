@@ -98,6 +98,9 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs["seconds"] = time.perf_counter() - self.began - self.validating
         logs["validation_seconds"] = self.validating
+        logs["learning_rate"] = float(
+            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        )
         self.shown = {"epoch": f"{epoch + 1}/{self.epochs}"}
         for name, key in (("accuracy", "accuracy"), ("validation", "val_accuracy")):
             if key in logs:
