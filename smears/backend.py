@@ -86,12 +86,15 @@ def policy(name):
 
 
 def seed(number):
-    """Seed Python's, NumPy's and Keras's random numbers, an integer >= 0.
+    """Start anew: seed Python's, NumPy's and Keras's random numbers, an integer >= 0.
 
-    Quietly, for Keras imports TensorFlow here wherever it is installed, on JAX too.
+    Layers are named from 0 again, so that the same training has the same names whatever ran before
+    it in this process. Quietly, for Keras imports TensorFlow here wherever it is installed, on JAX
+    too.
     """
     import keras
 
+    keras.utils.clear_session()
     with quiet_stderr():
         keras.utils.set_random_seed(number)
 
