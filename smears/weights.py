@@ -3,6 +3,7 @@
 import hashlib
 import re
 import socket
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ def imagenet(constructor, **arguments):
             "ImageNet weights could not be downloaded (no network?). Copy the files of "
             "keras.applications to this machine and pass their folder with --weights."
         )
+        print(f"\n{_failed[0]}", file=sys.stderr)
         raise NotAvailable(_failed[0]) from problem
     finally:
         socket.setdefaulttimeout(before)
