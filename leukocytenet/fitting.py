@@ -5,7 +5,7 @@ import time
 import keras
 import numpy as np
 
-from leukocytenet import augmentation, baselines, model, recipe
+from leukocytenet import augmentation, baselines, model
 from smears import backend, features, initialisation, parallel, pictures, training
 from smears import weights as weight_files
 from smears.study import Unavailable
@@ -146,7 +146,7 @@ def _network(task, s, store):
     convolutions = [layer.name for layer in network.layers if "_conv" in layer.name]
     if s["model"] == "Swin Transformer Only":
         return network, "random (nothing to transfer)"
-    path = weight_files.find(task.weights, recipe.trunk(s))
+    path = weight_files.find(task.weights, s["trunk"])
     if path is not None:
         report = weight_files.load(network, path)
         lacking = [name for name in convolutions if name in report.missing]
@@ -170,7 +170,7 @@ def _network(task, s, store):
 def _backbone(task, s, store, mode):
     """(frozen network with its weights, what they are in words)."""
     shape = (s["size"], s["size"], 3)
-    path = weight_files.find(task.weights, recipe.trunk(s))
+    path = weight_files.find(task.weights, s["trunk"])
     if path is not None:
         network = baselines.backbone(s["model"], shape, None)
         report = weight_files.load(network, path)

@@ -67,6 +67,8 @@ HEAD = {
 def settings(profile, **row):
     """Everything that decides how a row is trained, as one flat JSON-able dict.
 
+    Among it "trunk": the network whose pretrained weights the row starts from, None if from none.
+
     Args:
         profile: key of `PROFILES`.
         **row: what differs from LeukocyteNet itself, e.g. model="Xception".
@@ -81,19 +83,16 @@ def settings(profile, **row):
     if unknown:
         raise ValueError(f"unknown settings of {row.get('model', 'LeukocyteNet')}: {unknown}")
     prefix = "frozen_" if frozen else ""
+    trunk = row["model"] if frozen else "VGG19"
+    if row.get("model") == "Swin Transformer Only":
+        trunk = None
     return {
         **chosen,
+        "trunk": trunk,
         "size": sizes[prefix + "size"],
         "epochs": sizes[prefix + "epochs"],
         **row,
     }
-
-
-def trunk(settings):
-    """Name of the network whose pretrained weights a row starts from; None if from none."""
-    if settings["model"] in FROZEN:
-        return settings["model"]
-    return None if settings["model"] == "Swin Transformer Only" else "VGG19"
 
 
 def train(task, run):

@@ -32,8 +32,8 @@ class Study:
 
     Args:
         paper: package whose paper.yaml holds the published numbers, e.g. "leukocytenet".
-        recipe: module with `CLASSES`, `PROFILES`, `settings(profile, **row)`,
-            `train(task, run)` and `predict(run, frame, task)`.
+        recipe: module with `CLASSES`, `PROFILES`, `settings(profile, **row)` (a dict, "model"
+            and "trunk" among it), `train(task, run)` and `predict(run, frame, task)`.
         make: for a table, a function of `Results` that returns (DataFrame of texts, list of
             caption lines); for a figure, one that returns (matplotlib figure, caption lines).
         table, figure: its number in the paper, one of the two.
@@ -125,7 +125,7 @@ class Results:
 
     def _run(self, row, seed):
         settings = self.study.recipe.settings(self.options.profile, **row)
-        file = weights.find(self.options.weights, self.study.recipe.trunk(settings))
+        file = weights.find(self.options.weights, settings["trunk"])
         settings |= {
             "seed": seed,
             "data": self.material.fingerprint,

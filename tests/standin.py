@@ -34,11 +34,6 @@ def settings(profile, **row):
     return {**recipe.settings(profile, **row), "epochs": PROFILES[profile].epochs}
 
 
-def trunk(settings):
-    """As the recipe's own."""
-    return recipe.trunk(settings)
-
-
 def train(task, run):
     """Write a history and predictions that are right as often as `SKILL` says."""
     model, seed, epochs = (run.settings[key] for key in ("model", "seed", "epochs"))
