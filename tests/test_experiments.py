@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import pandas as pd
 import pytest
+from PIL import Image
 
 from leukocytenet import recipe
 from smears import drawn
@@ -113,3 +114,14 @@ def test_run_all_makes_what_can_be_made_and_one_page(pictures, tmp_path):
         assert (tmp_path / "o" / "tables" / f"leukocytenet_table{number}_folder_quick.tex").exists()
     runs = [json.loads(p.read_text()) for p in tmp_path.glob("o/runs/*/settings.json")]
     assert [run["model"] for run in runs] == ["MobileNet"]
+
+
+def test_a_contact_sheet_shows_a_row_of_pictures_a_class(pictures, tmp_path):
+    code, out, err = _run(
+        "contact_sheet.py", "--data", f"folder:{pictures}", "--columns", "3", "--out", tmp_path,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert code == 0, err
+    with Image.open(tmp_path / "figures" / "contact_sheet_folder.jpg") as sheet:
+        classes = len([place for place in Path(pictures).iterdir() if place.is_dir()])
+        assert sheet.width / 3 == pytest.approx(sheet.height / classes, rel=0.3)
