@@ -117,7 +117,7 @@ def test_run_all_makes_what_can_be_made_and_one_page(pictures, tmp_path):
 
 
 def test_a_contact_sheet_shows_a_row_of_pictures_a_class(pictures, tmp_path):
-    code, out, err = _run(
+    code, _, err = _run(
         "contact_sheet.py", "--data", f"folder:{pictures}", "--columns", "3", "--out", tmp_path,
         cwd=tmp_path,
     )  # fmt: skip
