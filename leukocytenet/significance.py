@@ -65,7 +65,7 @@ def _paired(history):
     if len(gap) < 2 or gap.std() == 0:
         return "undefined: needs epochs that differ"
     t, p = statistics.paired_t(history["accuracy"].to_numpy(), history["val_accuracy"].to_numpy())
-    return f"t = {t:.4f}, p = {p:.4f}"
+    return f"t = {t:.4f}, {_small(p)}"
 
 
 def _mcnemar(results, own):
@@ -97,3 +97,8 @@ def _correct(predictions):
         said = classes[held[classes].to_numpy().argmax(1)]
         found.append(said == held["label"].to_numpy())
     return np.concatenate(found)
+
+
+def _small(p):
+    """A p value to four places, as the paper prints it."""
+    return f"p = {p:.4f}" if p >= 5e-5 else "p < 0.0001"
