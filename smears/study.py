@@ -19,7 +19,7 @@ from smears import (
     published,
     reports,
     weights,
-)  # fmt: skip
+)
 from smears.material import Material
 from smears.runs import Run, hardware, read_predictions, write_whole
 
