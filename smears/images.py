@@ -72,6 +72,30 @@ def describe(source):
         raise BadImage(f"not a whole image ({str(problem) or type(problem).__name__})") from problem
 
 
+def read_mask(source):
+    """Decode a mask of white cells.
+
+    Args:
+        source: path of a mask's file, or its bytes; grey levels, or colours of equal grey.
+
+    Returns:
+        uint8 array (height, width): 0 background, 128 cytoplasm, 255 nucleus; a mask of two
+        values has no 128. Other levels, which drawing programs leave here and there, become the
+        nearest of these.
+
+    Raises:
+        BadImage: as `decode`; or no level above 63 in a mask that is not empty, so that it must
+            be numbered otherwise.
+        OSError: as `decode`.
+    """
+    levels = decode(source)[..., 0]
+    if 0 < levels.max() < 64:
+        raise BadImage(
+            f"levels up to {levels.max()}: a mask has 0 background, 128 cytoplasm, 255 nucleus"
+        )
+    return np.array([0, 128, 255], np.uint8)[np.digitize(levels, [64, 192])]
+
+
 def _read(path):
     with open(path, "rb") as file:
         return file.read()

@@ -23,6 +23,7 @@ SOURCES = {
     "pbc": "smears.sources.pbc",
     "bloodmnist": "smears.sources.bloodmnist",
     "cnmc": "smears.sources.cnmc",
+    "zheng": "smears.sources.zheng",
 }
 
 # What tells names apart that share a module.

@@ -202,3 +202,21 @@ def test_shrinking_by_a_whole_factor_takes_means():
         np.array([[[0, 0, 0], [100, 0, 0]], [[60, 0, 0], [0, 0, 0]]], np.uint8), 1
     )
     assert shrunk.tolist() == [[[40, 0, 0]]]
+
+
+def _mask(levels):
+    file = io.BytesIO()
+    Image.fromarray(np.array(levels, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_levels_of_a_mask_become_the_nearest_of_background_cytoplasm_and_nucleus():
+    read = images.read_mask(_mask([[0, 63, 64, 128], [191, 192, 255, 9]]))
+    assert read.dtype == np.uint8
+    assert read.tolist() == [[0, 0, 128, 128], [128, 255, 255, 0]]
+
+
+def test_an_empty_mask_is_read_and_one_that_numbers_its_parts_is_refused():
+    assert not images.read_mask(_mask([[0, 0], [0, 0]])).any()
+    with pytest.raises(images.BadImage, match="levels up to 2: a mask has 0 background"):
+        images.read_mask(_mask([[0, 1], [2, 0]]))

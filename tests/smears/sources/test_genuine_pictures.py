@@ -1,7 +1,7 @@
 """Readers on genuine files of the data sets, where LEUKOCYTE_DATA names a folder with them.
 
-The folder holds pbc, cnmc, cnmc_bmp_sample, taleqani, allidb1, allidb1_small, allidb2 and
-allidb2_jpg: parts of the published sets, some reduced, in their original layouts.
+The folder holds pbc, cnmc, cnmc_bmp_sample, taleqani, allidb1, allidb1_small, allidb2,
+allidb2_jpg and wbc_masks: parts of the published sets, some reduced, in their original layouts.
 """
 
 import os
@@ -42,6 +42,8 @@ def cache(tmp_path_factory):
         ("allidb2", "allidb2", {"ALL": 2, "Healthy": 2}),
         ("allidb2", "allidb2_jpg", {"ALL": 115, "Healthy": 114}),
         ("allidb2-healthy", "allidb2_jpg", {"Healthy": 114}),
+        ("zheng", "wbc_masks", {"basophil": 4, "eosinophil": 34, "lymphocyte": 89,
+                                "monocyte": 63, "neutrophil": 209}),
     ],
 )  # fmt: skip
 def test_counts_are_those_of_the_published_files(name, folder, counts, cache):
@@ -95,3 +97,14 @@ def test_a_thousand_pictures_are_scanned_in_a_few_seconds(tmp_path):
     start = time.process_time()
     catalogue.scan(rows["path"][:500], tmp_path)
     assert (time.process_time() - start) / 0.5 < 5
+
+
+def test_every_cell_of_zheng_has_a_mask_of_its_size_with_a_nucleus_in_it(cache):
+    frame = sources.load([f"zheng:{DATA / 'wbc_masks'}"], cache)
+    assert frame["source"].str.slice(0, 8).value_counts().to_dict() == {
+        "zheng:1/": 299, "zheng:2/": 100
+    }  # fmt: skip
+    for row in frame.itertuples():
+        mask = images.read_mask(row.mask)
+        assert mask.shape == (row.height, row.width)
+        assert {0, 255} <= set(np.unique(mask).tolist()) <= {0, 128, 255}
