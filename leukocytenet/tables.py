@@ -67,7 +67,7 @@ def acquisition(results):
         )
     missing = [name for name in recipe.CLASSES if name not in have]
     lines = [
-        results.split[1].line,
+        results.material.split_line,
         "Repetitions are augmented anew in each epoch; only training pictures are repeated.",
     ]
     if missing:

@@ -15,6 +15,8 @@ def stem(options):
     names = [spec.split(":")[0] for spec in options.data]
     if options.split != "subject":
         names.append(f"by-{options.split}")
+    if options.folds:
+        names.append(f"{options.folds}-folds")
     return f"{'-'.join(dict.fromkeys(names))}_{options.profile}"
 
 
@@ -27,8 +29,9 @@ def parse(studies, argv=None, extra=""):
         extra: a sentence for --help about what this script alone does.
 
     Returns:
-        argparse.Namespace with data (list of str), profile, seeds (list of int), split, weights
-        (dict row or "" -> Path), skip_bad, devices, out (absolute Path), paper, rows, external.
+        argparse.Namespace with data (list of str), profile, seeds (list of int), split, folds,
+        weights (dict row or "" -> Path), skip_bad, devices, out (absolute Path), paper, rows,
+        external.
         Ends the process with exit code 2 and one message on a wrong argument.
     """
     parser = argparse.ArgumentParser(
@@ -101,9 +104,15 @@ def _add_arguments(parser):
         help="trainings a row; intervals then span seeds too. Default: 1, in paper: 3",
     )  # fmt: skip
     parser.add_argument(
-        "--split", choices=splits.UNITS, default="subject",
+        "--split", choices=(*splits.UNITS, "paper"), default="subject",
         help="what must not stand on two sides: subject (where unknown, source image), source, "
-        "or image, which is the papers' own protocol and leaks. Default: subject",
+        "or image, which leaks; paper is each paper's own protocol, by image, which leaks too. "
+        "Default: subject",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folds", type=_folds, default=0, metavar="N|official",
+        help="cross-validate: N trainings a row, each picture tested once; official takes the "
+        "folds that the data set names (C-NMC). Default: one split",
     )  # fmt: skip
     parser.add_argument(
         "--weights", action="append", default=[], metavar="FOLDER|ROW=FILE",
@@ -130,9 +139,19 @@ def _positive(text):
     return int(text)
 
 
+def _folds(text):
+    if text == "official":
+        return text
+    if not text.isdecimal() or int(text) < 3:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 3 on, or official")
+    return int(text)
+
+
 def _finish(parser, options):
     """Fill in the defaults that depend on the machine; turn texts into values, and check them."""
     options.data = options.data or ["drawn"]
+    if options.folds and options.split == "paper":
+        parser.error("--folds: the papers' own protocol is one split; leave one of the two out")
     if options.profile is None:
         options.profile = "paper" if _gpu() else "quick"
     options.seeds = list(range(options.seeds or (3 if options.profile == "paper" else 1)))

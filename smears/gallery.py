@@ -6,7 +6,7 @@ import traceback
 
 from tqdm import tqdm
 
-from smears import commandline, page, published
+from smears import InputError, commandline, page, published
 from smears.material import Material
 from smears.runs import hardware
 from smears.study import Results, exits, produce
@@ -32,14 +32,27 @@ def _make(studies, options):
     """Make them all; returns the exit code."""
     began = time.perf_counter()
     materials = {study.recipe: Material(options, study.recipe) for study in studies}
+    refused = {
+        published.load(study.paper).name: study.recipe.refuse(materials[study.recipe].classes)
+        for study in studies
+    }
+    if all(refused.values()):
+        raise InputError("\n".join(refused.values()))
+    for name, reason in refused.items():
+        if reason:
+            print(f"{name}: none of its tables is made: {reason}")
+    studies = [study for study in studies if not refused[published.load(study.paper).name]]
     for material in materials.values():
         # Wrong data is wrong for every table: better one message now than one a table.
         for note in material.catalogue.attrs.get("notes", []):
             print(note)
-        print(material.split[1].line)
+        print(material.split_line)
     path = options.out / f"index_{commandline.stem(options)}.html"
     products, failed = [], {}
-    steps = [1 + len(study.rows) * len(options.seeds) for study in studies]
+    steps = [
+        1 + len(study.rows) * len(options.seeds) * len(materials[study.recipe].splits)
+        for study in studies
+    ]
     with tqdm(total=sum(steps), desc="All tables and figures", unit="step") as bar:
         for number, study in enumerate(studies):
             bar.set_postfix_str(study.name)
@@ -81,7 +94,7 @@ def _write(path, results, products, problems, waiting, began):
     machines = {run.hardware for runs in trained for run in runs}
     facts = {
         "Data": f"{material.name}, {len(material.catalogue)} images",
-        "Split": material.split[1].line.removeprefix("Split "),
+        "Split": material.split_line.removeprefix("Split "),
         "Trainings a row": f"{len(options.seeds)} (seeds {', '.join(map(str, options.seeds))})",
         "Trained on": " and ".join(sorted(machines - {""})) or "nothing was trained",
         "Page made": f"{page.now()} on {hardware()}, in {_duration(time.perf_counter() - began)} "

@@ -21,6 +21,7 @@ class Task:
         fallback: whether random weights stand in where pretrained ones cannot be had (quick
             profile only).
         devices: "one" or "all".
+        paper_split: whether the paper's own protocol is followed (--split paper).
     """
 
     catalogue: pd.DataFrame
@@ -30,6 +31,7 @@ class Task:
     weights: dict[str, Path]
     fallback: bool
     devices: str = "one"
+    paper_split: bool = False
 
     def positions(self, *parts):
         """Integer positions of the catalogue's rows in the named parts, in catalogue order."""
@@ -67,10 +69,33 @@ class Material:
         return catalogue.fingerprint(self.catalogue)
 
     @cached_property
+    def splits(self):
+        """List of (parts, Audit, checksum), shared by all rows: one, or as many as --folds."""
+        options = self.options
+        by, share = (options.split, 5) if options.split != "paper" else self.recipe.PAPER_SPLIT
+        return splits.stored(
+            self.catalogue, self.fingerprint, options.out / "splits", by,
+            share=share, count=options.folds,
+        )  # fmt: skip
+
+    @property
     def split(self):
-        """(parts, Audit, checksum) of the one split that all rows of all tables share."""
-        folder = self.options.out / "splits"
-        return splits.stored(self.catalogue, self.fingerprint, folder, self.options.split)
+        """(parts, Audit, checksum) of the only split, or of the first fold."""
+        return self.splits[0]
+
+    @property
+    def split_line(self):
+        """One line on how the pictures were split and what the audit found."""
+        line = self.split[1].line
+        if len(self.splits) == 1:
+            return line
+        found = {audit.line.rpartition("audit: ")[2] for _, audit, _ in self.splits}
+        kind = "official " if self.options.folds == "official" else ""
+        return (
+            f"Cross-validation in {len(self.splits)} {kind}folds by {self.options.split}, each "
+            f"picture tested once: {len(self.catalogue)} images, {len(self.classes)} classes; "
+            f"audit of every fold: {' '.join(sorted(found))}"
+        )
 
     @cached_property
     def classes(self):
@@ -84,13 +109,12 @@ class Material:
         """Name of the data for captions, e.g. "drawn smears" or "pbc + allidb1"."""
         return " + ".join(_short(spec) for spec in self.options.data)
 
-    @cached_property
-    def task(self):
-        """The Task of every row."""
+    def task(self, fold=0):
+        """The Task of every row on one split of `splits`."""
         options = self.options
         return Task(
-            self.catalogue, self.split[0], self.classes, options.out / "cache", options.weights,
-            options.profile == "quick", options.devices,
+            self.catalogue, self.splits[fold][0], self.classes, options.out / "cache",
+            options.weights, options.profile == "quick", options.devices, options.split == "paper",
         )  # fmt: skip
 
     @property

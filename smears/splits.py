@@ -82,31 +82,66 @@ def groups(frame, by="subject"):
     return connected_components(graph, directed=False)[1]
 
 
-def split(frame, by="subject", seed=0):
-    """Give each picture its part: 60% training, 20% validation, 20% test.
+def split(frame, by="subject", seed=0, share=5):
+    """Give each picture its part: 60% training, 20% validation, 20% test, or by another share.
 
-    The paper does not state its sizes; 60/20/20 follows from the counts in the authors' public
-    notebook (derived). Pictures with an official part keep it; where a data set has an official
-    test part but no validation part, a quarter of its training pictures becomes validation.
+    Pictures with an official part keep it; where a data set has an official test part but no
+    validation part, a quarter of its training pictures becomes validation. Official folds are
+    for `folds`; here such pictures are free.
 
     Args:
         frame: catalogue.
         by: "subject" | "source" | "image", see `groups`.
         seed: of the shuffles. Twenty are tried and the one whose class shares lie nearest to
-            60/20/20 is kept, which matters where a class has few subjects.
+            the wanted ones is kept, which matters where a class has few subjects.
+        share: one in so many pictures is for the test, and as many for validation.
 
     Returns:
         Series of "train", "validation" or "test" on the frame's index.
     """
     unit = groups(frame, by)
     parts = frame["part"].astype(object).copy()
-    free = (frame["part"] == "").to_numpy()
-    parts[free] = _folds(frame["label"][free], unit[free], ("test", "validation"), 5, seed)
+    free = ~frame["part"].isin(PARTS).to_numpy()
+    parts[free] = _folds(frame["label"][free], unit[free], ("test", "validation"), share, seed)
     for name, own in frame.groupby("data"):
         if "test" in set(own["part"]) and "validation" not in set(own["part"]):
             row = ((frame["data"] == name) & (frame["part"] == "train")).to_numpy()
             parts[row] = _folds(frame["label"][row], unit[row], ("validation",), 4, seed)
     return parts.rename("part")
+
+
+def folds(frame, count, by="subject", seed=0):
+    """Cross-validation: as many splits as folds, each picture in the test part of exactly one.
+
+    Args:
+        frame: catalogue. by, seed: as in `split`.
+        count: number of folds, or "official": those that the data set itself names, in `part`.
+
+    Returns:
+        List of Series as from `split`; a quarter of what is not tested is for validation.
+
+    Raises:
+        InputError: fewer independent subjects than folds, or no official folds.
+    """
+    unit = groups(frame, by)
+    if count == "official":
+        fold = frame["part"].to_numpy(object)
+        names = sorted(set(fold))
+        if len(names) < 2 or not all(name.startswith("fold") for name in names):
+            raise InputError(
+                "--folds official: this data does not give every picture an official fold; "
+                "--folds 5 makes five of our own."
+            )
+    else:
+        names = [f"fold {number}" for number in range(1, count + 1)]
+        fold = _folds(frame["label"], unit, names, count, seed)
+    found = []
+    for name in names:
+        parts = np.where(fold == name, "test", "train").astype(object)
+        rest = np.flatnonzero(fold != name)
+        parts[rest] = _folds(frame["label"].iloc[rest], unit[rest], ("validation",), 4, seed)
+        found.append(pd.Series(parts, frame.index, name="part"))
+    return found
 
 
 def _chain(code):
@@ -218,32 +253,63 @@ def _some(names, most=5):
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" * (len(names) > most))
 
 
-def stored(frame, fingerprint, folder, by="subject", seed=0):
-    """The split of this data that every row of every table shares: made once, kept as CSV.
+def stored(frame, fingerprint, folder, by="subject", *, share=5, count=0, seed=0):
+    """The splits of this data that every row of every table shares: made once, kept as CSV.
 
     Args:
         frame: catalogue. fingerprint: of that catalogue, see `catalogue.fingerprint`.
-        folder: where splits are kept; the file is `<fingerprint>-<by>-<seed>.csv` with the
-            columns sha256, label, part and path, so that people can read and cite it.
+        folder: where splits are kept; a file is `<fingerprint>-<by>-<seed>.csv`, or with folds
+            `<fingerprint>-<by>-<seed>-fold-1-of-5.csv`, with the columns sha256, label, part and
+            path, so that people can read and cite it.
+        by, share, seed: see `split`. count: see `folds`; 0: one split.
 
     Returns:
-        (parts, audit, name): Series as from `split`, the Audit, and the split's checksum.
+        List of (parts, audit, name), one a fold: Series as from `split`, the Audit, and the
+        split's checksum.
 
     Raises:
-        LeakError: the audit failed; its text says what leaks and what to do.
+        LeakError: an audit failed; its text says what leaks and what to do.
     """
-    path = Path(folder) / f"{fingerprint}-{by}-{seed}.csv"
-    if path.exists():
-        kept = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("sha256")["part"]
-        kept = kept[~kept.index.duplicated()]
-        parts = frame["sha256"].map(kept)
-        if parts.isna().any():
-            raise LeakError(
-                f"{path} does not name {parts.isna().sum()} of the pictures: delete the file, and "
-                "a new split is made."
-            )
+    shares = f"{by}-{seed}" + (f"-one-in-{share}" if share != 5 else "")
+    stem = Path(folder) / f"{fingerprint}-{shares}"
+    if not count:
+        paths = [stem.with_name(f"{stem.name}.csv")]
+        if not paths[0].exists():
+            return [_kept(frame, split(frame, by, seed, share), paths[0], by)]
     else:
-        parts = split(frame, by, seed)
+        paths = sorted(stem.parent.glob(f"{stem.name}-{count}-fold-*-of-*.csv"), key=_number)
+        total = int(paths[0].stem.rpartition("-")[2]) if paths else 0
+        if not paths or len(paths) < total:
+            made = folds(frame, count, by, seed)
+            return [
+                _kept(
+                    frame, parts,
+                    stem.with_name(f"{stem.name}-{count}-fold-{number}-of-{len(made)}.csv"), by,
+                )
+                for number, parts in enumerate(made, 1)
+            ]  # fmt: skip
+    return [_kept(frame, _read(frame, path), path, by) for path in paths]
+
+
+def _number(path):
+    """Which fold a split's file is."""
+    return int(path.stem.split("-")[-3])
+
+
+def _read(frame, path):
+    """The parts in a split's file, in the order of the catalogue."""
+    kept = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("sha256")["part"]
+    parts = frame["sha256"].map(kept[~kept.index.duplicated()])
+    if parts.isna().any():
+        raise LeakError(
+            f"{path} does not name {parts.isna().sum()} of the pictures: delete the file, and a "
+            "new split is made."
+        )
+    return parts
+
+
+def _kept(frame, parts, path, by):
+    """(parts, audit, checksum) of a split, written to its file if that is not there."""
     result = audit(frame, parts, by)
     if result.failures:
         raise LeakError("The split leaks or lacks something:\n- " + "\n- ".join(result.failures))

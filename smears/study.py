@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -32,8 +33,10 @@ class Study:
 
     Args:
         paper: package whose paper.yaml holds the published numbers, e.g. "leukocytenet".
-        recipe: module with `CLASSES`, `PROFILES`, `settings(profile, **row)` (a dict, "model"
-            and "trunk" among it), `train(task, run)` and `predict(run, frame, task)`.
+        recipe: module with `CLASSES`, `PROFILES`, `PAPER_SPLIT` (unit and share of --split paper,
+            see smears.splits.split), `settings(profile, **row)` (a dict, "model" and "trunk" among
+            it), `train(task, run)`, `predict(run, frame, task)` and `refuse(classes)` (why the
+            method cannot tell these classes apart, or "").
         make: for a table, a function of `Results` that returns (DataFrame of texts, list of
             caption lines); for a figure, one that returns (matplotlib figure, caption lines).
         table, figure: its number in the paper, one of the two.
@@ -104,48 +107,69 @@ class Results:
         """Name of the data for captions, e.g. "drawn smears" or "pbc + allidb1"."""
         return self.material.name
 
+    @property
+    def refused(self):
+        """Why the method cannot be run on this data, or ""."""
+        return self.study.recipe.refuse(self.classes) if self.study.needs_data else ""
+
     def train(self, after=None):
-        """Run every row and seed that has no finished run yet.
+        """Run every row, seed and fold that has no finished run yet.
 
         Args:
-            after: function of nothing, called once for each row and seed, run or not.
+            after: function of nothing, called once for each row, seed and fold, run or not.
         """
         for label, row in self.study.rows.items():
             if self.options.rows and label not in self.options.rows:
                 self.missing[label] = "not asked for"
-            for seed in self.options.seeds:
+            for seed, fold in product(self.options.seeds, range(len(self.material.splits))):
                 if label not in self.missing:
                     try:
-                        self.runs.setdefault(label, []).append(self._run(row, seed))
+                        self.runs.setdefault(label, []).append(self._run(row, seed, fold))
                     except Unavailable as reason:
                         self.missing[label] = str(reason)
                         self.runs.pop(label, None)
                 if after:
                     after()
 
-    def _run(self, row, seed):
+    def _run(self, row, seed, fold):
         settings = self.study.recipe.settings(self.options.profile, **row)
         file = weights.find(self.options.weights, settings["trunk"])
         settings |= {
             "seed": seed,
             "data": self.material.fingerprint,
-            "split": self.split[2],
+            "split": self.material.splits[fold][2],
             "weights_file": weights.label(file) if file else "",
         }
-        run = Run(self.options.out / "runs", f"{settings['model']} seed {seed}", settings)
+        if self.options.split == "paper":
+            settings["paper_split"] = True
+        name = f"{settings['model']} seed {seed}"
+        if len(self.material.splits) > 1:
+            name += f" fold {fold + 1}"
+        run = Run(self.options.out / "runs", name, settings)
         if not run.finished:
             from smears import backend
 
             backend.start()
             run.write_environment()
-            self.study.recipe.train(self.material.task, run)
+            self.study.recipe.train(self.material.task(fold), run)
         return run
 
     def predictions(self, label):
-        """List of predictions tables of a row, one a seed; [] where it was not run."""
+        """List of predictions tables of a row, one a seed, all folds in it; [] if not run."""
         if label in colour.CLASSIFIERS:
-            return [colour.predictions(self.catalogue, self.split[0], self.classes, label)]
-        return [run.predictions for run in self.runs.get(label, [])]
+            found = [
+                colour.predictions(self.catalogue, parts, self.classes, label)
+                for parts, _, _ in self.material.splits
+            ]
+        else:
+            found = [run.predictions for run in self.runs.get(label, [])]
+        count = len(self.material.splits)
+        if count == 1:
+            return found
+        return [
+            pd.concat(found[start : start + count], ignore_index=True)
+            for start in range(0, len(found), count)
+        ]
 
     def external(self, label):
         """Like `predictions`, for the pictures of --external; each run keeps them as it keeps its
@@ -159,7 +183,7 @@ class Results:
         for run in self.runs.get(label, []):
             path = run.folder / f"external-{catalogue.fingerprint(frame)}.csv"
             if not path.exists():
-                table = self.study.recipe.predict(run, frame, self.material.task)
+                table = self.study.recipe.predict(run, frame, self.material.task())
                 write_whole(path, table.to_csv(index=False, float_format="%.9g"))
             tables.append(read_predictions(path))
         return tables
@@ -176,7 +200,7 @@ class Results:
         lines = [
             f"Profile {options.profile}; data: {self.data}, {len(self.catalogue)} images; "
             f"seeds: {len(options.seeds)}; trained on {' and '.join(machines)}.",
-            self.split[1].line,
+            self.material.split_line,
         ]
         starts = {}
         for label, runs in self.runs.items():
@@ -204,7 +228,7 @@ class Results:
                 f"This is a {options.profile} run on {self.data}; the published figures were "
                 "measured on other images, so the columns may be read side by side, not subtracted."
             )
-        if options.split == "image":
+        if options.split in ("image", "paper"):
             line += (
                 " Split by image, as in the papers: pictures of one subject may stand on both "
                 "sides, which flatters every accuracy."
@@ -264,10 +288,17 @@ def produce(results, after=None):
 def main(*studies, argv=None):
     """Command line of a script: parse, train what is missing, print, write the files."""
     options = commandline.parse(studies, argv)
+    chosen = [study for study in studies if options.paper in (study.paper, None)]
     with exits():
-        for study in studies:
-            if options.paper in (study.paper, None):
-                _show(study, options)
+        fit = [(study, Results(study, options)) for study in chosen]
+        refused = {study.title: results.refused for study, results in fit if results.refused}
+        if len(refused) == len(chosen):
+            raise InputError("\n".join(refused.values()))
+        for title, reason in refused.items():
+            print(f"{title}: not made: {reason}")
+        for study, results in fit:
+            if study.title not in refused:
+                _show(study, results)
 
 
 @contextmanager
@@ -283,12 +314,11 @@ def exits():
         sys.exit(2)
 
 
-def _show(study, options):
-    results = Results(study, options)
+def _show(study, results):
     if study.needs_data:
         for note in results.catalogue.attrs.get("notes", []):
             print(note)
-        print(results.split[1].line)
+        print(results.material.split_line)
     made = produce(results)
     print(f"\n## {study.title}\n")
     if study.table:

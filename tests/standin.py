@@ -11,7 +11,7 @@ from smears import commandline
 from smears.runs import KEYS
 from smears.study import Results, Unavailable, main
 
-CLASSES = recipe.CLASSES
+CLASSES, PAPER_SPLIT, refuse = recipe.CLASSES, recipe.PAPER_SPLIT, recipe.refuse
 PROFILES = {
     name: replace(
         profile, size=64, epochs=3, frozen_size=75,

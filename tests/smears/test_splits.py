@@ -122,9 +122,51 @@ def test_official_parts_are_kept_and_a_missing_validation_part_is_cut_from_train
 
 def test_a_stored_split_is_read_back_and_a_foreign_one_refused(tmp_path):
     frame = _catalogue()
-    first, _, name = splits.stored(frame, "mark", tmp_path)
-    again, _, other = splits.stored(frame, "mark", tmp_path)
+    first, _, name = splits.stored(frame, "mark", tmp_path)[0]
+    again, _, other = splits.stored(frame, "mark", tmp_path)[0]
     assert first.tolist() == again.tolist()
     assert name == other
     with pytest.raises(splits.LeakError, match="delete the file"):
         splits.stored(_catalogue(seed=9), "mark", tmp_path)
+
+
+def test_each_picture_is_tested_in_one_fold_and_its_subject_is_in_no_other_part_of_it():
+    frame = _catalogue(subjects=15)
+    made = splits.folds(frame, 5)
+    assert np.array([parts == "test" for parts in made]).sum(0).tolist() == [1] * len(frame)
+    for parts in made:
+        assert frame.assign(part=parts).groupby("subject")["part"].nunique().max() == 1
+        shares = pd.crosstab(frame["label"], parts, normalize="index")
+        assert np.allclose(shares[["train", "validation", "test"]], [0.6, 0.2, 0.2])
+
+
+def test_official_folds_are_taken_where_every_picture_has_one_and_else_refused():
+    frame = _catalogue(subjects=15)
+    frame["part"] = [f"fold_{int(name.rpartition('-')[2]) % 3}" for name in frame["subject"]]
+    made = splits.folds(frame, "official")
+    assert [set(frame["part"][parts == "test"]) for parts in made] == [
+        {"fold_0"}, {"fold_1"}, {"fold_2"}
+    ]  # fmt: skip
+    assert splits.split(frame).isin(splits.PARTS).all()
+    frame.loc[3, "part"] = ""
+    with pytest.raises(splits.InputError, match="--folds 5"):
+        splits.folds(frame, "official")
+
+
+def test_stored_folds_are_read_back_in_their_order_and_mended_when_one_is_missing(tmp_path):
+    frame = _catalogue(subjects=13)
+    first = splits.stored(frame, "mark", tmp_path, count=12)
+    assert len(list(tmp_path.glob("mark-subject-0-12-fold-*-of-12.csv"))) == 12
+    again = splits.stored(frame, "mark", tmp_path, count=12)
+    assert [name for *_, name in first] == [name for *_, name in again]
+    (tmp_path / "mark-subject-0-12-fold-3-of-12.csv").unlink()
+    mended = splits.stored(frame, "mark", tmp_path, count=12)
+    assert [name for *_, name in first] == [name for *_, name in mended]
+
+
+def test_a_paper_s_own_shares_are_another_split(tmp_path):
+    frame = _catalogue(images=10)
+    parts, audit, _ = splits.stored(frame, "mark", tmp_path, "image", share=10)[0]
+    assert (parts == "test").mean() == pytest.approx(0.1)
+    assert (parts == "validation").mean() == pytest.approx(0.1)
+    assert "subject on two sides" in audit.line

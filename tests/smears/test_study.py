@@ -271,3 +271,24 @@ def test_the_caption_names_the_machine_that_trained_not_the_one_that_prints(out,
     capsys.readouterr()
     standin.script(REPORT, out)
     assert "trained on a machine far away." in capsys.readouterr().out
+
+
+def test_with_folds_a_row_is_trained_once_a_fold_and_tested_on_every_picture(out, capsys):
+    standin.script(COMPARISON, out, "--folds", "5", "--rows", "LeukocyteNet")
+    assert standin.trained == [("LeukocyteNet", 0)] * 5
+    lines = _lines(capsys)
+    assert any(line.startswith("- Cross-validation in 5 folds by subject") for line in lines)
+    table = _table(lines)
+    column = table["Model"].index("n test")
+    assert {table[row][column] for row in table if row.startswith(("LeukocyteNet", "Colour"))} == {
+        "100"
+    }
+
+
+def test_what_a_method_cannot_tell_apart_is_refused_before_training(out, capsys, monkeypatch):
+    monkeypatch.setattr(standin, "refuse", lambda classes: f"ten classes, not {len(classes)}")
+    with pytest.raises(SystemExit) as stopped:
+        standin.script(COMPARISON, out)
+    assert stopped.value.code == 2
+    assert "ten classes, not 10" in capsys.readouterr().err
+    assert standin.trained == []
