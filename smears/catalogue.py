@@ -17,6 +17,12 @@ COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
 SCANNED = ["sha256", "width", "height", "dhash", *COLOURS, "note", "problem"]
 CHUNK = 256
 
+# What an older scan measured otherwise must not be read as this one's.
+SCAN_VERSION = 2
+
+# A cell that was cut out stands on black; JPEG leaves a few grey levels of it.
+BLACK = 8
+
 
 class BadImages(InputError):
     """Pictures that cannot be used, all of them by name, with the reason of each."""
@@ -87,12 +93,12 @@ def scan(paths, cache):
     """Read every file once: hashes, size, colours, or the problem with it.
 
     Args:
-        paths: Series of file paths. cache: folder of scan.csv, keyed by path, size and mtime.
+        paths: Series of file paths. cache: folder of scan-2.csv, keyed by path, size and mtime.
 
     Returns:
         DataFrame with the columns `SCANNED`, a row a path.
     """
-    store = Path(cache) / "scan.csv"
+    store = Path(cache) / f"scan-{SCAN_VERSION}.csv"
     known = _stored(store)
     keys = [_key(path) for path in paths]
     wanted = [(key, path) for key, path in zip(keys, paths, strict=True) if key not in known]
@@ -162,12 +168,17 @@ def difference_hash(image):
     """256-bit hash of a picture's coarse look: is each of 16 x 16 cells darker than the next.
 
     Args:
-        image: uint8 (height, width, 3).
+        image: uint8 (height, width, 3). Black margins are cut off first, or else any two round
+            cells on black would look alike.
 
     Returns:
         64 hexadecimal digits. Copies that were resized or compressed again differ in few bits.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    lit = grey > BLACK
+    rows, columns = np.flatnonzero(lit.any(1)), np.flatnonzero(lit.any(0))
+    if len(rows):
+        grey = grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     cells = cv2.resize(grey, (17, 16), interpolation=cv2.INTER_AREA)
     return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes().hex()
 

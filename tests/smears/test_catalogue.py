@@ -206,7 +206,7 @@ def test_a_picture_is_read_again_only_when_its_file_changes(tmp_path, write_pict
 @pytest.mark.parametrize("content", ["", "key,sha256\n1", "\0\1\2"])
 def test_a_torn_scan_file_counts_as_none(tmp_path, write_picture, content):
     path = write_picture(tmp_path / "a.png")
-    (tmp_path / "scan.csv").write_text(content)
+    (tmp_path / f"scan-{catalogue.SCAN_VERSION}.csv").write_text(content)
     assert catalogue.scan(pd.Series([str(path)]), tmp_path)["problem"].tolist() == [""]
 
 

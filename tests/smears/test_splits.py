@@ -1,10 +1,11 @@
 """Splits keep subjects apart, and the audit finds every leak that is planted."""
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
-from smears import splits
+from smears import catalogue, splits
 
 
 def _catalogue(classes=3, subjects=10, images=4, seed=0):
@@ -170,3 +171,20 @@ def test_a_paper_s_own_shares_are_another_split(tmp_path):
     assert (parts == "test").mean() == pytest.approx(0.1)
     assert (parts == "validation").mean() == pytest.approx(0.1)
     assert "subject on two sides" in audit.line
+
+
+def test_round_cells_on_black_are_not_taken_for_copies_of_each_other():
+    rng = np.random.default_rng(0)
+    hashes = []
+    for _ in range(30):
+        coarse = rng.uniform(60, 160, (6, 6)).astype(np.float32)
+        grey = cv2.resize(coarse, (60, 60), interpolation=cv2.INTER_CUBIC).clip(40, 255)
+        picture = np.zeros((150, 150), np.uint8)
+        disc = cv2.circle(np.zeros((60, 60), np.uint8), (30, 30), 29, 1, -1)
+        picture[45:105, 45:105] = disc * grey.astype(np.uint8)
+        hashes += [
+            catalogue.difference_hash(np.stack([p] * 3, -1)) for p in (picture, picture // 2)
+        ]
+    frame = pd.DataFrame({"dhash": hashes}).assign(**dict.fromkeys(splits.COLOURS, 100.0))
+    # A copy at half the light is found; of the others, which differ inside the cell, none is.
+    assert splits.near_duplicates(frame).tolist() == [[i, i + 1] for i in range(0, 60, 2)]
