@@ -6,7 +6,7 @@ from pathlib import Path
 from smears import forensics, published, reports
 from smears.commandline import ROOT
 
-PAPERS = ("leukocytenet",)
+PAPERS = ("leukocytenet", "cotconet")
 
 
 def main(argv=None):

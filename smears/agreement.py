@@ -67,9 +67,7 @@ def covers(stated, figures, what):
     Args:
         stated: "95 – 96%" or "1.00 – 1.00". figures: row -> printed. what: of what it is said.
     """
-    unit = "%" if stated.endswith("%") else ""
-    first, last = (text.strip(" %") + unit for text in stated.split("–"))
-    low, high = rounding.bounds(first)[0], rounding.bounds(last)[1]
+    low, high, said = _range(stated)
     wrong = {}
     for row, text in figures.items():
         figure_low, figure_high = rounding.bounds(text)
@@ -77,9 +75,53 @@ def covers(stated, figures, what):
             wrong[row] = f"{row} {text}"
     if not wrong:
         return []
-    said = first if first == last else stated
     sentence = f"{what} is said to be {said}, but it is {', '.join(wrong.values())}"
     return [Finding(sentence, tuple(wrong))]
+
+
+def differences(stated, reference, figures, what):
+    """Figures that do not lie as far below a reference as the text says.
+
+    Args:
+        stated: one number or a range, as in `covers`, in points if it ends with "%".
+        reference: printed. figures: row -> printed. what: the difference, in words.
+    """
+    low, high, said = _range(stated)
+    top_low, top_high = rounding.bounds(reference)
+    wrong = {}
+    for row, text in figures.items():
+        figure_low, figure_high = rounding.bounds(text)
+        least, most = top_low - figure_high, top_high - figure_low
+        if most <= low or least >= high:
+            scale, unit = (100, "%") if stated.endswith("%") else (1, "")
+            far = f"{scale * float(least + most) / 2:.{2 if unit else 4}f}{unit}"
+            wrong[row] = f"{far} ({row})"
+    if not wrong:
+        return []
+    sentence = f"{what} is said to be {said}, but the table has {', '.join(wrong.values())}"
+    return [Finding(sentence, tuple(wrong))]
+
+
+def _range(stated):
+    """(low, high, as people say it) of "95 – 96%", "1.00 – 1.00" or "7.94%"."""
+    unit = "%" if stated.endswith("%") else ""
+    ends = [text.strip(" %") + unit for text in stated.split("–")]
+    said = ends[0] if ends[0] == ends[-1] else stated
+    return rounding.bounds(ends[0])[0], rounding.bounds(ends[-1])[1], said
+
+
+def contains(total, what, part, kind):
+    """That a number of images holds some of another kind, which its name hides.
+
+    Args:
+        total, part: printed whole numbers. what: as the text calls all. kind: of the part.
+    """
+    total, part = int(total), int(part)
+    if not part:
+        return []
+    return [
+        Finding(f"{part} of the {total} {what} ({part / total:.1%}) are {kind}", kind="implied")
+    ]
 
 
 def equal_columns(scores, reference, meaning):

@@ -9,15 +9,17 @@ from dataclasses import replace
 import pandas as pd
 
 from smears import agreement, testsets
+from smears.published import Finding
 
 CHECKS = {
     check.__name__: check
     for check in (
         testsets.sample_size, testsets.which_fits, testsets.truncated_loop,
-        testsets.images_of_class, testsets.exchanged, testsets.epochs_as_samples,
+        testsets.images_of_class, testsets.round_share, testsets.class_sizes, testsets.impossible,
+        testsets.exchanged, testsets.accuracy_follows, testsets.epochs_as_samples,
         testsets.counted_seconds, agreement.f1_follows, agreement.agree, agreement.covers,
-        agreement.equal_columns, agreement.copied, agreement.parts, agreement.best,
-        agreement.worst,
+        agreement.differences, agreement.contains, agreement.equal_columns, agreement.copied,
+        agreement.parts, agreement.best, agreement.worst,
     )
 }  # fmt: skip
 
@@ -30,7 +32,8 @@ def findings(paper):
     where captions, which must be short, leave them out. In a value, [table, row, column],
     [claims, name] or [settings, name] stands for that printed text; {column: c, rows: [...]} for
     the texts of a column by row; {columns: [c, ...], rows: [...]} for several columns, by row and
-    column. Without rows, all rows are meant.
+    column. Without rows, all rows are meant. Cells that the paper.yaml reads otherwise than the
+    paper prints them (`read`) are findings by themselves.
 
     Raises:
         ValueError: an unknown check, or a place that the paper does not have.
@@ -48,6 +51,13 @@ def findings(paper):
                 replace(finding, tables=tables, caption=caption)
                 for finding in CHECKS[name](**arguments)
             ]
+        found += [
+            Finding(
+                f"{row}: {column} is printed {cell.value}, which must mean {cell.read}", (row,),
+                cell.note, tables=(table,), caption=False,
+            )
+            for row, column, cell in paper.misprints(table)
+        ]  # fmt: skip
     return found
 
 

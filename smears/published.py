@@ -27,8 +27,9 @@ class Value:
     """One published number: what the paper prints, how sure it is, and where it stands.
 
     Args:
-        value: int, Printed or text. mark: one of `MARKS`. section: of the paper. note: why the
-            mark. unit: "%" for percentages, else "".
+        value: int, Printed or text; of a setting also a list. mark: one of `MARKS`. section: of
+            the paper. note: why the mark. unit: "%" for percentages, else "".
+        read: the number that a misprinted value must mean, as Printed or int.
     """
 
     value: object
@@ -36,11 +37,17 @@ class Value:
     section: str = ""
     note: str = ""
     unit: str = ""
+    read: object = None
+
+    @property
+    def number(self):
+        """The value, or what it must mean where it is misprinted."""
+        return self.value if self.read is None else self.read
 
     @property
     def printed(self):
         """The number as text with its unit, e.g. "83.00%": what `smears.forensics` reads."""
-        return f"{self.value!s}{self.unit}"
+        return f"{self.number!s}{self.unit}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,14 @@ class Paper:
         cell = {**found.get("totals", {}), **found["rows"]}.get(row, {}).get(column)
         return None if cell is None else _value(cell, found["section"], found.get("unit", ""))
 
+    def misprints(self, table):
+        """List of (row, column, Value) of a table's cells that must mean another number."""
+        cells = (
+            (row, column, self.value(table, row, column))
+            for row, cells in self._tables[table]["rows"].items() for column in cells
+        )  # fmt: skip
+        return [(row, column, cell) for row, column, cell in cells if cell.read is not None]
+
     def rows(self, table):
         """Row labels of a table, in the paper's order, without its totals."""
         return list(self._tables[table]["rows"])
@@ -113,7 +128,7 @@ class Paper:
         """DataFrame of the plain values of a table's "rows" or "totals"."""
         rows = self._tables[number][part]
         plain = {
-            name: {column: _value(cell).value for column, cell in row.items()}
+            name: {column: _value(cell).number for column, cell in row.items()}
             for name, row in rows.items()
         }
         return pd.DataFrame.from_dict(plain, orient="index")
@@ -145,9 +160,9 @@ _Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: Printed(node.
 def _value(cell, section="", unit=""):
     if not isinstance(cell, dict):
         return Value(cell, section=section, unit=unit)
-    unknown = set(cell) - {"value", "mark", "section", "note", "unit"}
+    unknown = set(cell) - {"value", "mark", "section", "note", "unit", "read"}
     if unknown or "value" not in cell or cell.get("mark", "stated") not in MARKS:
         raise ValueError(
-            f"paper.yaml: {cell}: keys value, mark ({', '.join(MARKS)}), section, note, unit"
+            f"paper.yaml: {cell}: keys value, mark ({', '.join(MARKS)}), section, note, unit, read"
         )
     return Value(**{"section": section, "unit": unit, **cell})

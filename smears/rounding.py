@@ -123,8 +123,14 @@ def degrees_of_freedom(t, p, limit=1000):
     return count[(most >= float(p_low)) & (least <= float(p_high))].tolist()
 
 
-def two_class_matrices(accuracy, precision, recall, f1, positives, negatives):
+def two_class_matrices(accuracy, precision, recall, f1, positives, negatives, within=0):
     """Confusion matrices of a two-class test of known class sizes that print as four figures.
+
+    Args:
+        accuracy: printed; None: not asked for. precision, recall, f1: printed.
+        positives, negatives: number of images of each class.
+        within: so many units of its last decimal F1 may be off, because many compute it from
+            precision and recall that are rounded already.
 
     Returns:
         List of (TP, FN, FP, TN).
@@ -132,14 +138,65 @@ def two_class_matrices(accuracy, precision, recall, f1, positives, negatives):
     found = []
     low, high = bounds(recall)
     p_low, p_high = bounds(precision)
+    f1_low, f1_high = widened(f1, within)
     for tp in range(max(ceil(low * positives), 1), min(floor(high * positives), positives) + 1):
         most = negatives if p_low <= 0 else min(floor(tp / p_low) - tp, negatives)
         for fp in range(max(ceil(tp / p_high) - tp, 0), most + 1):
             fn, tn = positives - tp, negatives - fp
-            scores = (
-                (accuracy, Fraction(tp + tn, positives + negatives)),
-                (f1, Fraction(2 * tp, 2 * tp + fp + fn)),
-            )
-            if all(bounds(text)[0] <= score <= bounds(text)[1] for text, score in scores):
+            right = Fraction(tp + tn, positives + negatives)
+            fits = accuracy is None or bounds(accuracy)[0] <= right <= bounds(accuracy)[1]
+            if fits and f1_low <= Fraction(2 * tp, 2 * tp + fp + fn) <= f1_high:
                 found.append((tp, fn, fp, tn))
     return found
+
+
+def two_class_tests(accuracy, precision, recall, f1, limit, within=0):
+    """Class sizes of every two-class test of up to `limit` images that prints as four figures.
+
+    Args: as `two_class_matrices`.
+
+    Yields:
+        (positives, least, most): with so many positives, any number of negatives from least to
+        most will do. Tests without a hit are passed over.
+    """
+    (a_low, a_high), (p_low, p_high), (r_low, r_high) = map(bounds, (accuracy, precision, recall))
+    f1_low, f1_high = widened(f1, within)
+    for tp in range(1, limit + 1):
+        for fp in range(max(ceil(tp / p_high) - tp, 0), _most(tp, p_low, limit) + 1):
+            for fn in range(max(ceil(tp / r_high) - tp, 0), _most(tp, r_low, limit - fp) + 1):
+                wrong = fp + fn
+                if not f1_low <= Fraction(2 * tp, 2 * tp + wrong) <= f1_high:
+                    continue
+                most = limit if a_high >= 1 else min(floor(wrong / (1 - a_high)), limit)
+                least = max(ceil(wrong / (1 - a_low)), tp + wrong)
+                if least <= most:
+                    yield tp + fn, least - tp - fn, most - tp - fn
+
+
+def _most(hits, low, limit):
+    """The most misses beside `hits`, so that the share of hits is at least `low`."""
+    return limit - hits if low <= 0 else min(floor(hits / low), limit) - hits
+
+
+def widened(printed, within):
+    """(low, high) of a printed number that may be so many units of its last decimal off."""
+    low, high = bounds(printed)
+    more = max(within - Fraction(1, 2), 0) * (high - low)
+    return low - more, high + more
+
+
+def chance_of_classes(rows, fitting, size, printed=10_001):
+    """Expected number of pairs of class sizes, together up to `size`, that fit so many rows.
+
+    Args:
+        rows: how many made-up rows of precision and recall. fitting: how many of them fit.
+        printed: how many values a figure can have.
+    """
+    total = 0.0
+    for images in range(2, size + 1):
+        positives = np.arange(1, images)
+        # Either of two figures may be the recall, whose whole counts number one more than the
+        # positives; the other one then depends on the false positives.
+        hit = np.minimum(1, 2 * (positives + 1.0) * (images - positives + 1) / printed**2)
+        total += stats.binom.sf(fitting - 1, rows, hit).sum()
+    return float(total)

@@ -4,6 +4,8 @@ Checks for `smears.forensics`. They take printed texts ("83.00%") and return fin
 all agrees: "implied" is what the numbers tell beyond the text, "contradicted" what cannot hold.
 """
 
+from fractions import Fraction
+
 from smears import rounding
 from smears.published import Finding
 
@@ -122,21 +124,118 @@ def images_of_class(row, recall, errors, original, augmented, share=0.2):
     return [Finding(sentence, (row,), detail)]
 
 
-def exchanged(scores, positives, negatives):
+def round_share(size, images, stated, others):
+    """Whether a test set is a round share of other images than those it is said to be drawn from.
+
+    Args:
+        size: number of test images. images: what to call them. stated, others: name -> number of
+            all images, as the text has it and as it might be.
+    """
+
+    def share(pool):
+        """The first share of 5%, 10%, ..., 50% that gives the size, rounded up or down."""
+        shares = (percent for percent in range(5, 51, 5) if abs(percent * pool / 100 - size) < 1)
+        return next(shares, None)
+
+    size = int(size)
+    if any(share(int(pool)) for pool in stated.values()):
+        return []
+    told = " or ".join(f"{pool} {name}" for name, pool in stated.items())
+    return [
+        Finding(
+            f"{size} {images} are {share(int(pool))}% of the {pool} {name}, and no round share "
+            f"of the {told}", kind="implied",
+        )
+        for name, pool in others.items() if share(int(pool))
+    ]  # fmt: skip
+
+
+def class_sizes(scores, images, limit, within=0, positives=None, negatives=None):
+    """The two-class test of which most rows' figures are whole counts, as printed or exchanged.
+
+    Args:
+        scores: row -> {"accuracy", "precision", "recall", "f1"}, printed. Rows without errors
+            fit every test and are passed over.
+        images: what to call them. limit: largest test tried, e.g. the whole data set.
+        within: see `rounding.two_class_matrices`.
+        positives, negatives: its class sizes, if the paper gives them; then only a misfit is a
+            finding.
+    """
+    rows = {row: s for row, s in scores.items() if rounding.bounds(s["accuracy"])[1] < 1}
+    if positives is not None:
+        sizes = (int(positives), int(negatives))
+        wrong = [row for row, s in rows.items() if not _matrices(s, *sizes, within)[0]]
+        if not wrong:
+            return []
+        sentence = f"no whole counts of the stated {sizes[0]} + {sizes[1]} {images}"
+        return [Finding(sentence, tuple(wrong))]
+    fits = {}
+    for row, s in rows.items():
+        for way, order in enumerate((("precision", "recall"), ("recall", "precision"))):
+            figures = (s["accuracy"], *(s[name] for name in order), s["f1"])
+            for own, least, most in rounding.two_class_tests(*figures, int(limit), within):
+                for rest in range(max(least, 1), most + 1):
+                    fits.setdefault((own, rest), {}).setdefault(row, way)
+    if not fits:
+        return []
+
+    def worth(sizes):
+        """Many rows, then few images, then few exchanged rows, then even classes."""
+        ways = fits[sizes].values()
+        return -len(ways), sum(sizes), sum(ways), abs(sizes[0] - sizes[1])
+
+    best = min(fits, key=worth)
+    named = tuple(fits[best])
+    chance = rounding.chance_of_classes(len(rows), len(named), sum(best))
+    if chance > CHANCE_IN_PART:
+        return []
+    exchanged = sum(fits[best].values())
+    sentence = (
+        f"{len(named)} of {len(rows)} rows are whole counts of one test of {best[0]} + {best[1]} "
+        f"{images}"
+    )
+    if exchanged:
+        sentence += f", {exchanged} of them only with precision and recall exchanged"
+    kind = "contradicted" if exchanged else "implied"
+    return [Finding(sentence, named, f"chance: at most {chance:.1g}", kind)]
+
+
+def impossible(scores, images, limit, within=0):
+    """Rows whose four figures no two-class test of the data set can have, even exchanged.
+
+    Args: as `class_sizes`.
+    """
+    limit = int(limit)
+    wrong = [
+        row for row, s in scores.items()
+        if not any(
+            next(
+                rounding.two_class_tests(s["accuracy"], s[p], s[r], s["f1"], limit, within), None
+            )
+            for p, r in (("precision", "recall"), ("recall", "precision"))
+        )
+    ]  # fmt: skip
+    if not wrong:
+        return []
+    sentence = (
+        f"the figures of {', '.join(wrong)} are of no two-class test of up to {limit} {images}"
+    )
+    return [Finding(sentence, tuple(wrong))]
+
+
+def exchanged(scores, positives, negatives, within=0):
     """Rows of a two-class test whose figures are whole counts only with P and R exchanged.
 
     Args:
-        scores: row -> {"accuracy", "precision", "recall", "f1"}, printed.
+        scores: row -> {"precision", "recall", "f1"} and, if it is to count, "accuracy", printed.
         positives, negatives: number of test images of each class.
+        within: see `rounding.two_class_matrices`.
     """
-    sizes = (int(positives), int(negatives))
     printed, other = [], []
     for row, s in scores.items():
-        matrices = rounding.two_class_matrices
-        if matrices(s["accuracy"], s["precision"], s["recall"], s["f1"], *sizes):
-            printed.append(row)
-        elif matrices(s["accuracy"], s["recall"], s["precision"], s["f1"], *sizes):
-            other.append(row)
+        right, turned = _matrices(s, int(positives), int(negatives), within)
+        if right or turned:
+            (printed if right else other).append(row)
     if not other:
         return []
     sentence = f"precision and recall are exchanged in {len(other)} rows"
@@ -145,6 +244,34 @@ def exchanged(scores, positives, negatives):
         f"{len(printed)} of {len(scores)} rows are so as printed"
     )
     return [Finding(sentence, tuple(other), detail)]
+
+
+def accuracy_follows(scores, positives, negatives, within=0):
+    """Rows whose precision, recall and F1 come from a test that has another accuracy.
+
+    Args: as `exchanged`, with "accuracy".
+    """
+    found, images = [], int(positives) + int(negatives)
+    for row, s in scores.items():
+        others = {**s, "accuracy": None}
+        right, turned = _matrices(others, int(positives), int(negatives), within)
+        low, high = rounding.bounds(s["accuracy"])
+        shares = [Fraction(tp + tn, images) for tp, _, _, tn in [*right, *turned]]
+        if shares and not any(low <= share <= high for share in shares):
+            known = " or ".join(dict.fromkeys(f"{float(share):.4f}" for share in shares))
+            sentence = f"{row}: accuracy {s['accuracy']}, but its precision, recall and F1 make it"
+            detail = f"as whole counts of {positives} + {negatives} images"
+            found.append(Finding(f"{sentence} {known}", (row,), detail))
+    return found
+
+
+def _matrices(scores, positives, negatives, within):
+    """(matrices as printed, matrices with precision and recall exchanged) of a row."""
+    accuracy, p, r, f1 = (scores.get(k) for k in ("accuracy", "precision", "recall", "f1"))
+    return tuple(
+        rounding.two_class_matrices(accuracy, *pair, f1, positives, negatives, within)
+        for pair in ((p, r), (r, p))
+    )
 
 
 def epochs_as_samples(t, p, epochs, stated=None):

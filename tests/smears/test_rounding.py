@@ -153,3 +153,56 @@ def test_two_class_matrices_hold_the_one_behind_the_figures(seed):
 
 def test_two_class_matrices_of_impossible_figures_are_none():
     assert rounding.two_class_matrices("0.9000", "0.1000", "0.9000", "0.9000", 50, 50) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_class_tests_are_all_that_print_so(seed):
+    rng = np.random.default_rng(seed)
+    positives, negatives = (int(size) for size in rng.integers(3, 12, 2))
+    tp, fp = int(rng.integers(1, positives + 1)), int(rng.integers(0, negatives))
+
+    def printed(tp, fp, positives, negatives):
+        wrong = positives - tp + fp
+        right = 1 - Fraction(wrong, positives + negatives)
+        values = (right, Fraction(tp, tp + fp), Fraction(tp, positives),
+                  Fraction(2 * tp, 2 * tp + wrong))  # fmt: skip
+        return [f"{float(value):.3f}" for value in values]
+
+    asked = printed(tp, fp, positives, negatives)
+    naive = {
+        (p, n)
+        for p in range(1, 30) for n in range(31 - p)
+        for hit in range(1, p + 1) for false in range(n + 1)
+        if printed(hit, false, p, n) == asked
+    }  # fmt: skip
+    found = {
+        (p, n)
+        for p, least, most in rounding.two_class_tests(*asked, 30) for n in range(least, most + 1)
+    }  # fmt: skip
+    assert (positives, negatives) in found
+    # Bounds allow a tie either way, Python prints one of them.
+    assert naive <= found
+    assert len(found - naive) <= 2
+
+
+def test_a_test_without_errors_may_have_any_number_of_negatives():
+    found = list(rounding.two_class_tests("1.0000", "1.0000", "1.0000", "1.0000", 5))
+    assert [(p, least) for p, least, _ in found] == [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]
+    assert [p + most for p, _, most in found] == [5] * 5
+
+
+def test_the_expected_number_of_class_sizes_agrees_with_made_up_figures():
+    rng = np.random.default_rng(1)
+    fits = 0
+    for _ in range(200):
+        # A row of another, larger test, whose figures know nothing of 20 images.
+        tp, fp, fn = rng.integers(200, 900, 3)
+        right = 1 - (fp + fn) / (tp + fp + fn + rng.integers(100, 900))
+        figures = (right, tp / (tp + fp), tp / (tp + fn), 2 * tp / (2 * tp + fp + fn))
+        texts = [f"{value:.2f}" for value in figures]
+        ways = (texts, [texts[0], texts[2], texts[1], texts[3]])
+        fits += len({
+            (p, n) for way in ways for p, least, most in rounding.two_class_tests(*way, 12)
+            for n in range(max(least, 1), most + 1)
+        })  # fmt: skip
+    assert fits / 200 <= rounding.chance_of_classes(1, 1, 12, printed=101)
