@@ -1,0 +1,108 @@
+"""Threshold segmenters on hand-made pictures, and the measures by hand."""
+
+import cv2
+import numpy as np
+import pytest
+
+from cotconet import segmentation
+
+GROUND, RED_CELL, CYTOPLASM, NUCLEUS = (
+    (235, 225, 222), (215, 160, 155), (170, 175, 215), (90, 50, 140)
+)  # fmt: skip
+
+
+def _disc(side, centre, radius):
+    return cv2.circle(np.zeros((side, side), np.uint8), centre, radius, 1, -1) > 0
+
+
+def _picture(cells, red_cells=(), side=120):
+    """(image, mask of all leukocytes): (centre, radius) of each, nucleus 0.6 of the radius."""
+    image = np.empty((side, side, 3), np.uint8)
+    image[:] = GROUND
+    mask = np.zeros((side, side), bool)
+    for centre, radius in red_cells:
+        image[_disc(side, centre, radius)] = RED_CELL
+    for centre, radius in cells:
+        body = _disc(side, centre, radius)
+        image[body] = CYTOPLASM
+        image[_disc(side, centre, int(0.6 * radius))] = NUCLEUS
+        mask |= body
+    return image, mask
+
+
+def test_a_cell_is_told_from_ground_and_from_red_cells_that_touch_it():
+    image, mask = _picture([((60, 60), 24)], red_cells=[((22, 60), 16), ((60, 100), 17)])
+    assert segmentation.dice(segmentation.otsu_watershed(image), mask) > 0.95
+
+
+def test_main_takes_the_cell_in_the_middle_and_all_takes_every_one():
+    image, both = _picture([((60, 62), 20), ((18, 20), 15)])
+    main = segmentation.otsu_watershed(image)
+    assert segmentation.dice(main, _disc(120, (60, 62), 20)) > 0.95
+    assert segmentation.dice(segmentation.otsu_watershed(image, cells="all"), both) > 0.93
+
+
+def test_a_large_picture_is_segmented_at_its_own_size():
+    image, mask = _picture([((60, 60), 24)])
+    large = cv2.resize(image, (1440, 1080), interpolation=cv2.INTER_CUBIC)
+    found = segmentation.otsu_watershed(large)
+    assert found.shape == (1080, 1440)
+    wide = cv2.resize(mask.astype(np.uint8), (1440, 1080), interpolation=cv2.INTER_NEAREST) > 0
+    assert segmentation.dice(found, wide) > 0.95
+
+
+@pytest.mark.parametrize("cells", ["main", "all"])
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_picture_of_one_colour_has_an_empty_mask(value, cells):
+    image = np.full((40, 50, 3), value, np.uint8)
+    found = segmentation.otsu_watershed(image, cells)
+    assert found.shape == (40, 50)
+    assert not found.any()
+
+
+def test_a_cell_on_black_keeps_its_mask_with_holes_filled_and_specks_dropped():
+    image = np.zeros((80, 80, 3), np.uint8)
+    cell = _disc(80, (40, 40), 22)
+    image[cell] = (120, 60, 140)
+    image[38:42, 38:42] = 0  # a black vacuole
+    image[3:5, 3:5] = 90  # a speck
+    for segmenter in segmentation.SEGMENTERS.values():
+        np.testing.assert_array_equal(segmenter(image), cell)
+    assert segmentation.is_on_black(image)
+    assert not segmentation.on_black(np.zeros((8, 8, 3), np.uint8)).any()
+
+
+def test_a_photograph_is_not_taken_for_a_cell_on_black():
+    assert not segmentation.is_on_black(_picture([((60, 60), 24)])[0])
+    assert not segmentation.is_on_black(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_two_thresholds_are_those_of_the_largest_variance_between_three_classes():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(m, 6, 300) for m in (40, 110, 200)]).clip(0, 255)
+    channel = values.astype(np.uint8)[None]
+
+    def variance(low, high):
+        parts = [channel[channel <= low], channel[channel > high]]
+        parts.append(channel[(channel > low) & (channel <= high)])
+        mean = channel.mean()
+        return sum(len(p) * (p.mean() - mean) ** 2 for p in parts if len(p))
+
+    best = max(variance(low, high) for low in range(0, 255, 5) for high in range(low + 5, 255, 5))
+    assert variance(*segmentation._two_thresholds(channel)) >= best
+
+
+def test_dice_and_iou_by_hand():
+    first, second = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    assert segmentation.dice(first, second) == segmentation.iou(first, second) == 1.0
+    first[0, :3] = True
+    assert segmentation.dice(first, second) == segmentation.iou(first, second) == 0.0
+    second[0, 1:] = True
+    second[1, 0] = True
+    assert segmentation.dice(first, second) == 2 * 2 / (3 + 4)
+    assert segmentation.iou(first, second) == 2 / 5
+
+
+def test_an_unknown_choice_of_cells_is_refused():
+    with pytest.raises(ValueError, match="'main' or 'all'"):
+        segmentation.otsu_watershed(np.zeros((9, 9, 3), np.uint8), cells="some")
