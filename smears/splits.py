@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
-from smears import InputError
+from smears import InputError, sources
 from smears.runs import names
 
 PARTS = ("train", "validation", "test")
@@ -199,6 +199,8 @@ def audit(frame, parts, by="subject"):
         by: how the split was made. With "image", subjects and copies on two sides are what the
             paper's protocol brings: they are counted in the line, not failures.
 
+    Data sets that show the same cells (`smears.sources.KIN`) leak however they are split.
+
     Returns:
         Audit. Missing classes and pictures made from others (augmented, synthesised) outside
         the training part are failures under every protocol.
@@ -213,6 +215,9 @@ def audit(frame, parts, by="subject"):
     pairs = pairs[sides[pairs[:, 0]] != sides[pairs[:, 1]]]
     crossing["near-duplicate pair"] = [
         f"{frame['path'].iloc[a]} ~ {frame['path'].iloc[b]}" for a, b in pairs
+    ]
+    crossing["set of kindred pictures"] = [
+        f"{reason}: give one of the two" for reason in sources.kin(frame["data"].unique())
     ]
     leaks = {what: found for what, found in crossing.items() if found}
     made = frame[(frame["derived"] != "").to_numpy() & (sides != "train")]

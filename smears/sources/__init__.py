@@ -21,8 +21,10 @@ SOURCES = {
     "taleqani": "smears.sources.taleqani",
     "ash": "smears.sources.ash",
     "pbc": "smears.sources.pbc",
+    "pbc-immature": "smears.sources.pbc",
     "bloodmnist": "smears.sources.bloodmnist",
     "cnmc": "smears.sources.cnmc",
+    "snam": "smears.sources.snam",
     "zheng": "smears.sources.zheng",
 }
 
@@ -32,6 +34,7 @@ ARGUMENTS = {
     "allidb1-healthy": {"number": 1, "only": "Healthy"},
     "allidb2": {"number": 2},
     "allidb2-healthy": {"number": 2, "only": "Healthy"},
+    "pbc-immature": {"binary": True},
 }
 
 # Sets that show the same cells, so that no split of both and no external test is clean.
@@ -96,7 +99,7 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
         for spec in specs
     ]
     notes = [note for part in rows for note in part.attrs.get("notes", [])]
-    notes += [f"{reason}: a split of both leaks, whatever its audit says" for reason in kin(specs)]
+    notes += [f"{reason}: a split of both leaks" for reason in kin(specs)]
     for part in rows:
         part.attrs.clear()  # pandas compares them when it joins frames
     frame = catalogue.build(pd.concat(rows, ignore_index=True), cache, skip_bad=skip_bad)
@@ -106,7 +109,7 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
 
 def kin(specs):
     """What is known of specs that show the same cells in different pictures; a list of texts."""
-    names = {spec.partition(":")[0].removesuffix("-healthy") for spec in specs}
+    names = {spec.partition(":")[0].partition("-")[0] for spec in specs}
     return [reason for pair, reason in KIN.items() if pair <= names]
 
 

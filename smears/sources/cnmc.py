@@ -13,6 +13,7 @@ HOW_TO_GET = (
 )
 # UID_<subject>_<image>_<cell>_<label>; one healthy subject is written in lower case, h3.
 NAME = re.compile(r"UID_(H?\d+)_(\d+)_(\d+)_(all|hem)", re.IGNORECASE)
+FOLD = re.compile(r"fold_\d+")
 LABELS = {"all": "ALL", "hem": "normal"}
 PRELIMINARY = "C-NMC_test_prelim_phase_data_labels.csv"
 COLUMNS = ["Patient_ID", "new_names", "labels"]
@@ -21,10 +22,12 @@ COLUMNS = ["Patient_ID", "new_names", "labels"]
 def read(folder, cache):
     """Rows of `fold_<n>/{all,hem}/UID_<subject>_<image>_<cell>_<label>.bmp` (or .png, .webp).
 
-    The three folds are the official training part. Where the preliminary test set lies beside
-    them (`1.bmp`, ... and `C-NMC_test_prelim_phase_data_labels.csv`), its cells get part "test"
-    and the folds "train"; else no part is set. The final test set has no public labels and is
-    left out, with a note.
+    The three folds are the official training part; no subject number is in two of them, though
+    some pictures are. Where the preliminary test set lies beside them (`1.bmp`, ... and
+    `C-NMC_test_prelim_phase_data_labels.csv`), its cells get part "test" and the folds "train";
+    else a cell's part is its official fold, "fold_0" to "fold_2" (`smears.splits.folds`), which
+    `smears.splits.split` passes over. The final test set has no public labels and is left out,
+    with a note.
 
     Raises:
         SourceError: a picture that fits none of this, or labels that contradict each other.
@@ -65,9 +68,10 @@ def _row(path, name, label):
     if label not in (None, kind.lower()):
         raise SourceError(f"{path}: named {kind}, but its folder or list says {label}. Mend one.")
     subject = subject.upper()
+    folds = [part.lower() for part in path.parts if FOLD.fullmatch(part.lower())]
     return {
         "path": path, "label": LABELS[kind.lower()], "subject": f"cnmc:{subject}",
-        "source": f"cnmc:{subject}_{image}",
+        "source": f"cnmc:{subject}_{image}", "part": folds[-1] if folds else "",
     }  # fmt: skip
 
 

@@ -11,13 +11,20 @@ CLASSES = (
     "basophil", "eosinophil", "erythroblast", "ig", "lymphocyte", "monocyte", "neutrophil",
     "platelet",
 )  # fmt: skip
+# A binary task without disease; platelets are no white cells, nor what they come from.
+MATURITY = dict.fromkeys(("erythroblast", "ig"), "immature") | dict.fromkeys(
+    ("basophil", "eosinophil", "lymphocyte", "monocyte", "neutrophil"), "mature"
+)
 
 
-def read(folder, cache):
+def read(folder, cache, *, binary=False):
     """Rows of `<folder>/<class>/<PREFIX>_<number>.jpg`; the set names no subjects.
 
     Every picture is its own source. The name's prefix (BNE, MMY, ...) tells finer kinds, which
     the labels here do not.
+
+    Args:
+        binary: label the cells by `MATURITY` and leave platelets out, with a note.
 
     Raises:
         SourceError: no folder of the set's class names.
@@ -31,4 +38,12 @@ def read(folder, cache):
             )  # fmt: skip
     if not rows:
         raise SourceError(f"{folder} has none of the folders {', '.join(CLASSES)}. {HOW_TO_GET}")
-    return frame(rows)
+    if not binary:
+        return frame(rows)
+    kept = [row | {"label": MATURITY[row["label"]]} for row in rows if row["label"] in MATURITY]
+    if not kept:
+        raise SourceError(f"{folder} has only platelets, which are left out. {HOW_TO_GET}")
+    table = frame(kept)
+    if len(kept) < len(rows):
+        table.attrs["notes"] = [f"pbc-immature: {len(rows) - len(kept)} platelets left out"]
+    return table

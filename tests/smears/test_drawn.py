@@ -88,3 +88,24 @@ def test_colour_histograms_do_not_tell_the_ten_classes_apart(tmp_path, seed):
     )  # fmt: skip
     print(f"colour histograms: {scores.mean():.3f}")
     assert 0.15 < scores.mean() < 0.6
+
+
+def test_the_binary_task_has_twice_as_many_patients_as_healthy_people(tmp_path):
+    rows = drawn.read(None, tmp_path, classes="all-normal", subjects=6, images=2, size=32)
+    people = rows.groupby("label")["subject"].nunique()
+    assert people.to_dict() == {"ALL": 8, "normal": 4}
+    assert rows["subject"].nunique() == 12
+    assert rows.groupby("subject")["label"].nunique().max() == 1
+    assert all(cv2.imread(path).shape == (32, 32, 3) for path in rows["path"])
+    for path in rows["mask"]:
+        assert 255 in cv2.imread(path, cv2.IMREAD_UNCHANGED)
+
+
+def test_the_ten_classes_are_drawn_under_the_same_key_as_ever(tmp_path):
+    rows = drawn.read(None, tmp_path, subjects=1, images=1, size=16)
+    assert "/drawn-fe430b38d2/" in rows["path"][0]
+
+
+def test_unknown_classes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="'five': must be one of ten, all-normal"):
+        drawn.read(None, tmp_path, classes="five")

@@ -32,6 +32,7 @@ def cache(tmp_path_factory):
         ("pbc", "pbc", dict.fromkeys(
             ("basophil", "eosinophil", "erythroblast", "ig", "lymphocyte", "monocyte",
              "neutrophil", "platelet"), 213)),
+        ("pbc-immature", "pbc", {"immature": 426, "mature": 1065}),
         ("cnmc", "cnmc", {"ALL": 571, "normal": 319}),
         ("cnmc", "cnmc_bmp_sample", {"ALL": 1, "normal": 1}),
         ("taleqani", "taleqani", dict.fromkeys(
@@ -50,7 +51,8 @@ def test_counts_are_those_of_the_published_files(name, folder, counts, cache):
     frame = sources.load([f"{name}:{DATA / folder}"], cache)
     assert catalogue.counts(frame).to_dict() == counts
     # Nothing had to be converted, dropped or left out.
-    assert [note for note in frame.attrs["notes"] if "has only" not in note] == []
+    notes = [note for note in frame.attrs["notes"] if "has only" not in note]
+    assert notes == ["pbc-immature: 213 platelets left out"] * (name == "pbc-immature")
 
 
 def test_cnmc_has_thirty_subjects_of_one_label_each(cache):
@@ -59,6 +61,9 @@ def test_cnmc_has_thirty_subjects_of_one_label_each(cache):
     assert frame.groupby("subject")["label"].nunique().max() == 1
     sizes = frame["subject"].value_counts()
     assert sizes[["cnmc:H10", "cnmc:H14", "cnmc:16", "cnmc:H3"]].tolist() == [150, 150, 53, 4]
+    # The official folds, and no subject in two of them.
+    assert frame["part"].value_counts().to_dict() == {"fold_1": 833, "fold_0": 34, "fold_2": 23}
+    assert frame.groupby("subject")["part"].nunique().max() == 1
 
 
 def test_the_original_bmp_decodes_to_the_pixels_of_its_lossless_copy():

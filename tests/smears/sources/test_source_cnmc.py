@@ -2,7 +2,7 @@
 
 import pytest
 
-from smears import sources
+from smears import sources, splits
 from smears.drawn import MORPHOLOGY
 
 CELLS = (
@@ -36,7 +36,27 @@ def test_subjects_and_source_images_come_from_the_names(ending, above, tmp_path,
     assert rows["label"].tolist() == ["ALL", "normal", "normal", "normal"]
     assert rows["subject"].tolist() == ["cnmc:11", "cnmc:H10", "cnmc:H10", "cnmc:H3"]
     assert rows["source"].tolist() == ["cnmc:11_2", "cnmc:H10_7", "cnmc:H10_7", "cnmc:H3_1"]
-    assert (rows["part"] == "").all()
+    assert rows["part"].tolist() == ["fold_0", "fold_1", "fold_1", "fold_2"]
+
+
+def test_cells_outside_the_folds_have_no_part(tmp_path, write_picture):
+    write_picture(tmp_path / "all/UID_1_1_1_all.bmp")
+    assert _read(tmp_path)["part"].tolist() == [""]
+
+
+def test_folds_are_for_cross_validation_and_a_single_split_passes_over_them(
+    tmp_path, write_picture
+):
+    for n in range(45):
+        kind = "all" if n % 3 else "hem"
+        name = f"UID_{'H' if kind == 'hem' else ''}{n}_1_1_{kind}.bmp"
+        write_picture(tmp_path / f"fold_{n // 15}" / kind / name, n)
+    frame = sources.load([f"cnmc:{tmp_path}"], tmp_path / "cache")
+    assert set(splits.split(frame)) == set(splits.PARTS)
+    made = splits.folds(frame, "official")
+    assert len(made) == 3
+    for number, parts in enumerate(made):
+        assert ((parts == "test") == (frame["part"] == f"fold_{number}")).all()
 
 
 def test_its_labels_are_those_of_the_drawn_binary_task(tmp_path, write_picture):

@@ -107,3 +107,22 @@ def test_an_external_set_that_shows_the_same_cells_is_refused_before_it_is_read(
     options = SimpleNamespace(data=["allidb1-healthy:a", "cnmc:b"], external="allidb2:c")
     with pytest.raises(LeakError, match=r"cut from ALL-IDB1's fields.*another source"):
         _ = Material(options, recipe).external
+
+
+@pytest.mark.parametrize("more", [[], ["--split", "image"]])
+def test_two_sets_that_show_the_same_cells_are_refused_unless_images_are_split(
+    more, tmp_path, capsys, write_picture
+):
+    for n in range(20):
+        write_picture(tmp_path / f"one/im/Im{n:03d}_{n % 2}.jpg", n)
+        write_picture(tmp_path / f"two/img/Im{n:03d}_{n % 2}.tif", 100 + n)
+    specs = [f"allidb1:{tmp_path / 'one'}", f"allidb2:{tmp_path / 'two'}"]
+    code, out, told = _run(tmp_path / "out", capsys, *specs, more=more)
+    if more:
+        assert code == 0
+        assert "set of kindred pictures on two sides (1)" in out
+    else:
+        assert code == 2
+        assert "ALL-IDB2's cells are cut from ALL-IDB1's fields" in told
+        assert told.endswith("give one of the two")
+        assert "Traceback" not in told
