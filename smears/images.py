@@ -1,7 +1,9 @@
 """The only decoder of pictures, for training and serving: a file or its bytes to RGB."""
 
 import io
+import os
 import warnings
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -135,3 +137,30 @@ def resize(image, size):
         return image
     way = cv2.INTER_AREA if min(height, width) >= size else cv2.INTER_CUBIC
     return cv2.resize(image, (size, size), interpolation=way)
+
+
+def tile(pictures, columns=8, gap=2):
+    """Equal-sized pictures on one white sheet, row by row.
+
+    Args:
+        pictures: uint8 (n, h, w, 3), n >= 1. columns: pictures a row. gap: pixels between two.
+
+    Returns:
+        uint8 (rows * (h + gap) - gap, columns * (w + gap) - gap, 3).
+    """
+    n, height, width = np.shape(pictures)[:3]
+    rows = -(-n // columns)
+    sheet = np.full((rows, height + gap, columns, width + gap, 3), 255, np.uint8)
+    for place, picture in enumerate(pictures):
+        sheet[place // columns, :height, place % columns, :width] = picture
+    sheet = sheet.reshape(rows * (height + gap), columns * (width + gap), 3)
+    return sheet[: -gap or None, : -gap or None]
+
+
+def save(image, path):
+    """Write uint8 (height, width, 3) RGB to a file of its ending's format, whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.stem}.partial{path.suffix}")
+    Image.fromarray(image).save(fresh)
+    os.replace(fresh, path)

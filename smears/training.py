@@ -15,6 +15,9 @@ from smears.pictures import SetEpoch
 # of it in a model file.
 REMEMBERED = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
+# What the progress bar tells: name -> key of an epoch's logs.
+SHOWN = {"accuracy": "accuracy", "validation": "val_accuracy"}
+
 
 def class_weights(labels, classes):
     """Weights n / (k * n_c) (assumed: the paper says "class-weighted loss" without a formula).
@@ -30,7 +33,9 @@ def class_weights(labels, classes):
     return {c: len(labels) / (classes * max(count, 1)) for c, count in enumerate(counts)}
 
 
-def fit(model, train, validation, run, epochs, *, class_weight=None, callbacks=(), title=""):
+def fit(
+    model, train, validation, run, epochs, *, class_weight=None, callbacks=(), title="", shown=SHOWN
+):
     """Train a compiled model, or go on where a killed run ended.
 
     After a kill at any moment, training goes on from the last finished epoch and, on a CPU, ends
@@ -39,16 +44,18 @@ def fit(model, train, validation, run, epochs, *, class_weight=None, callbacks=(
 
     Args:
         model: compiled Keras model.
-        train, validation: datasets with an `epoch` attribute (smears.pictures, smears.features).
+        train, validation: datasets with an `epoch` attribute (smears.pictures, smears.features);
+            validation may be None.
         run: smears.runs.Run, where checkpoint and history go.
         epochs: total number of epochs.
         class_weight: dict as for keras.Model.fit.
         callbacks: Keras callbacks, new ones for each call.
         title: name on the progress bar.
+        shown: what the bar tells, a dict name -> key of an epoch's logs.
 
     Returns:
-        List of dicts, one an epoch: loss, accuracy, val_*, learning_rate, seconds (training
-        part), validation_seconds.
+        List of dicts, one an epoch: loss, accuracy, val_* (or what the model's own training step
+        reports), learning_rate, seconds (training part), validation_seconds.
     """
     checkpoint = Checkpoint(run, callbacks)
     history, stopped = checkpoint.restore(model)
@@ -60,7 +67,12 @@ def fit(model, train, validation, run, epochs, *, class_weight=None, callbacks=(
             initial_epoch=len(history),
             class_weight=class_weight,
             # Order matters: the watch notes the seconds that the checkpoint then stores.
-            callbacks=[SetEpoch(train), Watch(title, len(train), epochs), *callbacks, checkpoint],
+            callbacks=[
+                SetEpoch(train),
+                Watch(title, len(train), epochs, shown),
+                *callbacks,
+                checkpoint,
+            ],
             shuffle=False,
             verbose=0,
         )
@@ -73,10 +85,10 @@ def fit(model, train, validation, run, epochs, *, class_weight=None, callbacks=(
 class Watch(keras.callbacks.Callback):
     """One progress bar for the whole training, and the seconds of each epoch in its logs."""
 
-    def __init__(self, title, steps, epochs):
+    def __init__(self, title, steps, epochs, shown=SHOWN):
         super().__init__()
         self.title, self.steps, self.epochs = title, steps, epochs
-        self.bar, self.shown = None, {}
+        self.bar, self.shown = None, shown
 
     def on_train_begin(self, logs=None):
         self.bar = tqdm(total=self.epochs * self.steps, desc=self.title, unit="step", leave=None)
@@ -101,11 +113,8 @@ class Watch(keras.callbacks.Callback):
         logs["learning_rate"] = float(
             keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         )
-        self.shown = {"epoch": f"{epoch + 1}/{self.epochs}"}
-        for name, key in (("accuracy", "accuracy"), ("validation", "val_accuracy")):
-            if key in logs:
-                self.shown[name] = f"{logs[key]:.2f}"
-        self.bar.set_postfix(self.shown)
+        scores = {name: f"{logs[key]:.2f}" for name, key in self.shown.items() if key in logs}
+        self.bar.set_postfix({"epoch": f"{epoch + 1}/{self.epochs}"} | scores)
 
     def on_train_end(self, logs=None):
         self.bar.total = self.bar.n

@@ -1,0 +1,153 @@
+"""Train LeuGAN on the smaller class's pictures, and synthesise up to parity (3.3, Table 1)."""
+
+import os
+
+import keras
+import numpy as np
+
+from cotconet.leugan import LeuGAN, to_pictures
+from smears import InputError, backend, images, training
+from smears.augmentation import Augmenter
+from smears.pictures import Pictures
+
+SHOWN = {
+    "D loss": "d_loss", "G loss": "g_loss", "D on real": "real_accuracy",
+    "on synthetic": "fake_accuracy",
+}  # fmt: skip
+BATCH = 64  # pictures synthesised at a time
+
+
+def to_parity(labels):
+    """Which class lacks pictures, and how many bring it up to the other (Table 1).
+
+    Args:
+        labels: integers 0 and 1 (n,), of the training part alone.
+
+    Returns:
+        (label of the smaller class, number of missing pictures); (None, 0) at parity.
+
+    Raises:
+        InputError: a class without pictures, or other labels.
+    """
+    names, counts = np.unique(np.asarray(labels), return_counts=True)
+    if names.tolist() != [0, 1]:
+        raise InputError(
+            f"labels of the training part are {names.tolist()}: parity needs both 0 and 1. Check "
+            "the split, or switch synthesis off."
+        )
+    if counts[0] == counts[1]:
+        return None, 0
+    return int(counts.argmin()), int(abs(counts[0] - counts[1]))
+
+
+def train(
+    pictures, run, *, size=256, width=1024, epochs, batch_size=64, loss="non-saturating", seed=0,
+    turns=True, every=10,
+):  # fmt: skip
+    """Train a LeuGAN in a run folder, or go on where a killed run ended, or load a finished one.
+
+    The folder gets history.csv (losses, the discriminator's accuracy on real and on synthetic
+    pictures), samples/epoch-NNNN.png (the same noise each time) and leugan.keras, its last file.
+
+    Args:
+        pictures: uint8 (n, s, s, 3), at least 2: the class to grow, of the training part alone.
+            That no picture of another part is among them is the caller's duty.
+        run: smears.runs.Run; its settings are the caller's and should name all of this.
+        size, width, loss: see `LeuGAN`. Pictures of another side are resized.
+        epochs: passes over the pictures.
+        batch_size: at most; an epoch is cut into batches of about equal size (assumed: 64, C12).
+        seed: of weights, order and noise.
+        turns: show real pictures flipped and turned by quarters, for a cell has no up and few
+            pictures are soon known by heart (assumed, C13).
+        every: epochs between two sample grids.
+
+    Returns:
+        Trained LeuGAN.
+
+    Raises:
+        InputError: fewer than 2 pictures, or an array that holds none.
+    """
+    pictures = _checked(pictures, size)
+    finished = run.folder / "leugan.keras"
+    if finished.exists():
+        return keras.saving.load_model(finished)
+    backend.seed(seed)
+    run.write_environment()
+    gan = LeuGAN(size, width=width, loss=loss, seed=seed)
+    gan.compile()
+    run.note(parameters=gan.count_params(), pictures=len(pictures))
+    n = len(pictures)
+    batch = -(
+        -n // -(-n // batch_size)
+    )  # a last batch of a few pictures would weigh as a whole one
+    real = Pictures(
+        pictures, np.arange(n), np.zeros(n, int), classes=1, batch_size=batch, preprocess="tf",
+        augmenter=Augmenter(horizontal_flip=True, quarter_turns=True) if turns else None,
+        shuffle=True, seed=seed,
+    )  # fmt: skip
+    training.fit(
+        gan, real, None, run, epochs, title="LeuGAN", shown=SHOWN,
+        callbacks=[Samples(run.folder / "samples", seed, every, epochs)],
+    )  # fmt: skip
+    fresh = run.folder / "leugan.partial.keras"
+    gan.save(fresh)
+    os.replace(fresh, finished)
+    return gan
+
+
+class Samples(keras.callbacks.Callback):
+    """Write a grid of pictures from the same noise every few epochs, and after the last."""
+
+    def __init__(self, folder, seed, every, epochs, count=64):
+        super().__init__()
+        self.folder, self.seed, self.every, self.epochs = folder, seed, every, epochs
+        self.count = count
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
+            shown = synthesise(self.model, self.count, self.seed)
+            images.save(images.tile(shown), self.folder / f"epoch-{epoch + 1:04d}.png")
+
+
+def synthesise(gan, count, seed=0):
+    """Synthetic pictures.
+
+    Args:
+        gan: trained LeuGAN. count: how many, from 0 on.
+        seed: of the noise; the first k pictures of a seed are the same whatever the count.
+
+    Returns:
+        uint8 (count, size, size, 3), RGB.
+
+    Raises:
+        ValueError: a negative count.
+    """
+    if count < 0:
+        raise ValueError(f"count={count}: must be at least 0")
+    noise = np.random.default_rng(seed).uniform(-1, 1, (count, gan.latent)).astype(np.float32)
+    out = np.empty((count, gan.size, gan.size, 3), np.uint8)
+    for start in range(0, count, BATCH):
+        part = noise[start : start + BATCH]
+        # A smaller last batch would be compiled for again.
+        filled = np.concatenate([part, np.zeros((BATCH - len(part), gan.latent), np.float32)])
+        made = to_pictures(np.asarray(gan.generator.predict_on_batch(filled)))
+        out[start : start + BATCH] = made[: len(part)]
+    return out
+
+
+def _checked(pictures, size):
+    """uint8 (n, size, size, 3), or an InputError that tells what is wrong."""
+    shape, dtype = np.shape(pictures), getattr(pictures, "dtype", None)
+    if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or dtype != np.uint8:
+        raise InputError(
+            f"pictures of shape {shape} and type {dtype}: LeuGAN needs uint8 (n, s, s, 3), square "
+            "and RGB."
+        )
+    if len(pictures) < 2:
+        raise InputError(
+            f"LeuGAN got {len(pictures)} pictures of the smaller class: it needs at least 2, and "
+            "some hundreds to be of use. Add data, or switch synthesis off."
+        )
+    if shape[1] != size:
+        return np.stack([images.resize(picture, size) for picture in pictures])
+    return pictures

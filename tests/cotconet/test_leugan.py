@@ -1,0 +1,190 @@
+"""LeuGAN: sizes of the paper, Equation 2 by hand, and one step that teaches both networks."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from cotconet import leugan
+from cotconet.leugan import LeuGAN
+
+
+def trainable(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def value(variable):
+    return np.asarray(ops.convert_to_numpy(variable))
+
+
+@pytest.fixture
+def small():
+    keras.utils.set_random_seed(0)
+    gan = LeuGAN(16, latent=8, width=16, seed=3)
+    gan.compile()
+    return gan
+
+
+def real(count=8):
+    return np.random.default_rng(0).uniform(-1, 1, (count, 16, 16, 3)).astype(np.float32)
+
+
+def test_the_networks_have_the_sizes_that_follow_from_the_paper():
+    generator, discriminator = leugan.generator(), leugan.discriminator()
+    assert trainable(generator) == 44_574_467
+    # Moving averages of batch normalisation: two numbers for each of 1024 + 512 + 256 + 128 maps.
+    assert generator.count_params() - trainable(generator) == 2 * 1920
+    assert discriminator.count_params() == trainable(discriminator) == 2_887_617
+    shapes = [layer.output.shape[1:] for layer in generator.layers if "transpose" in layer.name]
+    assert shapes == [(32, 32, 512), (64, 64, 256), (128, 128, 128), (256, 256, 3)]
+    assert generator.input_shape == (None, 128)
+    assert discriminator.output_shape == (None, 1)
+
+
+@pytest.mark.parametrize(("size", "start"), [(64, 4), (128, 8)])
+def test_smaller_pictures_keep_the_four_steps(size, start):
+    generator = leugan.generator(size, 128, 64)
+    reshaped = next(layer for layer in generator.layers if "reshape" in layer.name)
+    assert reshaped.output.shape[1:] == (start, start, 64)
+    assert sum("conv2d_transpose" in layer.name for layer in generator.layers) == 4
+    assert generator.output_shape == (None, size, size, 3)
+
+
+@pytest.mark.parametrize("size", [0, 8, 100])
+def test_a_side_that_four_steps_cannot_reach_is_refused(size):
+    with pytest.raises(ValueError, match="multiple of 16"):
+        LeuGAN(size)
+
+
+@pytest.mark.parametrize("wrong", [{"width": 12}, {"loss": "wasserstein"}])
+def test_other_arguments_that_do_not_fit_are_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LeuGAN(16, **{"width": 8, **wrong})
+
+
+@pytest.mark.contract
+def test_the_losses_are_equation_2_on_the_logits():
+    of_real, of_fake = np.array([2.0, -1.0], np.float32), np.array([0.5, -3.0], np.float32)
+
+    def chance(logit):
+        return 1 / (1 + np.exp(-logit))
+
+    smoothed = 0.9 * np.log(chance(of_real)) + 0.1 * np.log(1 - chance(of_real))
+    by_hand = -smoothed.mean() - np.log(1 - chance(of_fake)).mean()
+    assert np.isclose(value(leugan.discriminator_loss(of_real, of_fake)), by_hand, atol=1e-6)
+    saturating = value(leugan.generator_loss(of_fake, "saturating"))
+    assert np.isclose(saturating, np.log(1 - chance(of_fake)).mean(), atol=1e-6)
+    other = value(leugan.generator_loss(of_fake, "non-saturating"))
+    assert np.isclose(other, -np.log(chance(of_fake)).mean(), atol=1e-6)
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("kind", leugan.LOSSES)
+def test_the_slope_where_the_discriminator_is_sure_differs_as_derived(kind):
+    logits = np.array([[-6.0], [-1.0], [3.0]], np.float32)
+    chance = 1 / (1 + np.exp(-logits))
+    by_hand = (-chance if kind == "saturating" else chance - 1) / 3
+    variable = keras.Variable(logits)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        slope = jax.grad(lambda x: leugan.generator_loss(x, kind))(variable.value)
+    else:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            loss = leugan.generator_loss(variable, kind)
+        slope = tape.gradient(loss, variable)
+    assert np.allclose(slope, by_hand, atol=1e-6)
+    # Sure of a synthetic picture: next to nothing to learn from, or nearly all there is.
+    assert (abs(by_hand[0, 0]) * 3 < 0.01) == (kind == "saturating")
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("kind", leugan.LOSSES)
+def test_a_step_moves_both_networks_and_its_losses_are_finite(kind):
+    gan = LeuGAN(16, latent=8, width=16, loss=kind)
+    gan.compile()
+    networks = (gan.generator, gan.discriminator)
+    before = [[value(w) for w in network.trainable_weights] for network in networks]
+    history = gan.fit(real(), batch_size=8, epochs=1, verbose=0).history
+    assert set(history) == {"d_loss", "g_loss", "real_accuracy", "fake_accuracy"}
+    assert np.isfinite(list(history.values())).all()
+    for network, old in zip(networks, before, strict=True):
+        for weight, was in zip(network.trainable_weights, old, strict=True):
+            assert not np.array_equal(value(weight), was), weight.path
+    assert int(value(gan.optimizer.first.iterations)) == 1
+    assert int(value(gan.optimizer.second.iterations)) == 1
+
+
+@pytest.mark.contract
+def test_each_network_learns_with_its_own_rate():
+    gan = LeuGAN(16, latent=8, width=16)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.0))
+    before = [value(w) for w in gan.generator.trainable_weights]
+    first = value(gan.discriminator.trainable_weights[0])
+    gan.fit(real(), batch_size=8, verbose=0)
+    for weight, was in zip(gan.generator.trainable_weights, before, strict=True):
+        assert np.array_equal(value(weight), was)
+    assert not np.array_equal(value(gan.discriminator.trainable_weights[0]), first)
+
+
+@pytest.mark.contract
+def test_the_discriminator_learns_to_tell_easy_pictures(small):
+    keras.utils.set_random_seed(0)
+    white = np.ones((32, 16, 16, 3), np.float32)
+    history = small.fit(white, batch_size=8, epochs=5, verbose=0).history
+    assert history["d_loss"][-1] < history["d_loss"][0]
+    assert history["real_accuracy"][-1] > 0.9
+
+
+@pytest.mark.contract
+def test_noise_lies_within_one_and_is_new_each_time(small):
+    first, second = value(small.noise(500)), value(small.noise(500))
+    assert first.shape == (500, 8)
+    assert np.abs(first).max() <= 1
+    assert np.abs(first).max() > 0.99
+    assert abs(first.mean()) < 0.05
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.contract
+def test_dropout_and_noise_move_on_with_each_step(small):
+    known = {id(variable) for variable in small.weights}
+    states = [v for v in small.variables if id(v) not in known]
+    before = [value(state) for state in states]
+    small.fit(real(), batch_size=8, verbose=0)
+    assert len(states) == 5  # four of dropout, one of noise
+    for state, was in zip(states, before, strict=True):
+        assert not np.array_equal(value(state), was)
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_saved_gan_goes_on_with_both_optimizers(tmp_path, policy):
+    gan = LeuGAN(16, latent=8, width=16, loss="saturating", seed=5, dtype=policy)
+    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(2e-3, beta_1=0.3))
+    gan.fit(real(), batch_size=4, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    again = keras.saving.load_model(tmp_path / "gan.keras")
+    assert again.get_config() == gan.get_config()
+    assert again.generator.layers[1].dtype_policy.name == policy
+    assert np.isclose(float(value(again.optimizer.second.learning_rate)), 2e-3)
+    assert again.optimizer.second.beta_1 == 0.3
+    for kind in ("weights", "optimizer"):
+        old, new = (m.weights if kind == "weights" else m.optimizer.variables for m in (gan, again))
+        assert len(old) == len(new) > 0
+        for a, b in zip(old, new, strict=True):
+            assert np.array_equal(value(a), value(b)), a.path
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 8)).astype(np.float32)
+    assert np.array_equal(gan.predict(noise, verbose=0), again.predict(noise, verbose=0))
+    again.fit(real(), batch_size=4, verbose=0)
+    assert int(value(again.optimizer.first.iterations)) == 4
+
+
+def test_outputs_become_pixels_and_back():
+    from smears.pictures import preprocess
+
+    pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    assert np.array_equal(leugan.to_pictures(preprocess(pixels, "tf")), pixels)
+    assert leugan.to_pictures(np.array([-2.0, 2.0])).tolist() == [0, 255]
