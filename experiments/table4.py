@@ -1,5 +1,9 @@
-"""Table 4. LeukocyteNet: what each branch contributes, and another data set (section 4-4)."""
+"""Table 4. LeukocyteNet: what each branch contributes, and another data set (section 4-4).
+CoTCoNet: six methods and CoTCoNet on ALL-IDB1 (section 4.3.1).
+"""
 
+from cotconet import recipe as cotconet
+from cotconet.tables import comparison
 from leukocytenet import recipe
 from leukocytenet.tables import ablation
 from smears.study import Study, main
@@ -25,5 +29,7 @@ ABLATION = Study(
     },
 )
 
+ALLIDB1 = Study(paper="cotconet", table=4, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+
 if __name__ == "__main__":
-    main(ABLATION)
+    main(ABLATION, ALLIDB1)

@@ -1,5 +1,9 @@
-"""Table 5. LeukocyteNet: five frozen ImageNet networks against LeukocyteNet (section 4-2)."""
+"""Table 5. LeukocyteNet: five frozen ImageNet networks against LeukocyteNet (section 4-2).
+CoTCoNet: six methods and CoTCoNet on ALL-IDB2 (section 4.3.1).
+"""
 
+from cotconet import recipe as cotconet
+from cotconet.tables import comparison
 from leukocytenet import recipe
 from smears.study import Study, main
 from smears.tables import accuracy_table
@@ -32,5 +36,7 @@ COMPARISON = Study(
     rows=ROWS,
 )
 
+ALLIDB2 = Study(paper="cotconet", table=5, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+
 if __name__ == "__main__":
-    main(COMPARISON)
+    main(COMPARISON, ALLIDB2)

@@ -1,5 +1,9 @@
-"""Table 6. LeukocyteNet: precision, recall and F1 of each class (section 4-2)."""
+"""Table 6. LeukocyteNet: precision, recall and F1 of each class (section 4-2).
+CoTCoNet: six methods and CoTCoNet on SN-AM (section 4.3.1).
+"""
 
+from cotconet import recipe as cotconet
+from cotconet.tables import comparison
 from leukocytenet import recipe
 from leukocytenet.tables import per_class
 from smears.study import Study, main
@@ -8,5 +12,7 @@ REPORT = Study(
     paper="leukocytenet", table=6, recipe=recipe, make=per_class, rows={"LeukocyteNet": {}}
 )
 
+SNAM = Study(paper="cotconet", table=6, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+
 if __name__ == "__main__":
-    main(REPORT)
+    main(REPORT, SNAM)

@@ -1,10 +1,35 @@
-"""Table 7. LeukocyteNet: parameters and operations of a forward pass (section 4-3)."""
+"""Table 7. LeukocyteNet: parameters and operations of a forward pass (section 4-3).
+CoTCoNet: what each step contributes (section 4.3.2).
+"""
 
+from cotconet import recipe as cotconet
+from cotconet.tables import ablation
 from leukocytenet import recipe
 from leukocytenet.tables import complexity
 from smears.study import Study, main
 
 COMPLEXITY = Study(paper="leukocytenet", table=7, recipe=recipe, make=complexity, needs_data=False)
 
+STEPS = Study(
+    paper="cotconet",
+    table=7,
+    recipe=cotconet,
+    make=ablation,
+    rows={
+        "No Enhancement": {"enhance": []},
+        "Sharpen": {"enhance": ["sharpen"]},
+        "CLAHE": {"enhance": ["clahe"]},
+        "No Augmentation": {"synthesise": None},
+        "Traditional Augmentation": {"synthesise": "traditional"},
+        "GMod": {"features": ["gmod"], "graph": False, "select": False},
+        "SMod": {"features": ["smod"], "graph": False, "select": False},
+        "GMod + SMod": {"graph": False, "select": False},
+        "w/o graph, w/o selection": {"graph": False, "select": False},
+        "with graph, w/o selection": {"select": False},
+        "w/o graph, with selection": {"graph": False},
+        "CoTCoNet": {},
+    },
+)
+
 if __name__ == "__main__":
-    main(COMPLEXITY)
+    main(COMPLEXITY, STEPS)

@@ -55,6 +55,31 @@ def from_confusion(matrix):
     return scores
 
 
+def binary(matrix, positive):
+    """Scores of one or many two-class confusion matrices, by one class's side.
+
+    Args:
+        matrix: array (..., 2, 2) of counts. positive: 0 or 1, the class that is looked for.
+
+    Returns:
+        Dict of arrays (...): accuracy, precision, recall (of the positive class), specificity
+        (the other class's recall), f1. A class that is never predicted has precision 0; NaN
+        where a class does not occur.
+    """
+    matrix = np.asarray(matrix, float)
+    order = [positive, 1 - positive]
+    matrix = matrix[..., order, :][..., order]
+    tp, fn, fp, tn = (matrix[..., i, j] for i in (0, 1) for j in (0, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": (tp + tn) / matrix.sum((-1, -2)),
+            "precision": np.where(tp + fp > 0, tp / (tp + fp), 0.0),
+            "recall": tp / (tp + fn),
+            "specificity": tn / (tn + fp),
+            "f1": 2 * tp / (2 * tp + fp + fn),
+        }
+
+
 def _mean(values):
     """Mean over the last axis without NaN; NaN where all are."""
     known = ~np.isnan(values)

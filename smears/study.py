@@ -289,6 +289,9 @@ def main(*studies, argv=None):
     """Command line of a script: parse, train what is missing, print, write the files."""
     options = commandline.parse(studies, argv)
     chosen = [study for study in studies if options.paper in (study.paper, None)]
+    if options.rows:
+        # Rows of one paper's table ask for that table alone.
+        chosen = [study for study in chosen if set(options.rows) & set(study.rows)] or chosen
     with exits():
         fit = [(study, Results(study, options)) for study in chosen]
         refused = {study.title: results.refused for study, results in fit if results.refused}

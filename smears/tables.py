@@ -33,10 +33,15 @@ def confusions(predictions, part):
 
 
 def interval(predictions, part, metric):
-    """(mean over seeds, low, high) of a metric of `metrics.from_confusion`, 95% bootstrap."""
+    """(mean over seeds, low, high) of a score, 95% bootstrap.
+
+    Args:
+        predictions, part: as for `confusions`.
+        metric: name of `metrics.from_confusion`, or a function of matrices (..., k, k).
+    """
 
     def statistic(matrix):
-        return metrics.from_confusion(matrix)[metric]
+        return metric(matrix) if callable(metric) else metrics.from_confusion(matrix)[metric]
 
     stack = confusions(predictions, part)
     low, high = statistics.bootstrap_by_subject(stack, statistic, resamples=RESAMPLES, seed=0)
@@ -47,6 +52,12 @@ def percent(triple):
     """A value with its interval as people print it: "71.5 (64.0–78.2)"."""
     value, low, high = (100 * x for x in triple)
     return f"{value:.2f} ({low:.1f}–{high:.1f})"
+
+
+def fraction(triple):
+    """A value with its interval as parts of one, as some papers print it: "0.7150 (0.640–0.782)"."""
+    value, low, high = triple
+    return f"{value:.4f} ({low:.3f}–{high:.3f})"
 
 
 def chance(predictions, part="test"):
@@ -62,9 +73,9 @@ def chance(predictions, part="test"):
     return worst
 
 
-def scored(predictions, part, metric):
-    """A score in percent with its interval, or "not run"."""
-    return percent(interval(predictions, part, metric)) if predictions else "not run"
+def scored(predictions, part, metric, style=percent):
+    """A score with its interval, in `percent` or as `fraction`, or "not run"."""
+    return style(interval(predictions, part, metric)) if predictions else "not run"
 
 
 def size(predictions, part):

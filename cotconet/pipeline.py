@@ -1,0 +1,527 @@
+"""CoTCoNet whole: pictures in, probabilities out, every stage kept under what decides it."""
+
+import hashlib
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from cotconet import preparation
+from cotconet.grafr import GraFR
+from smears import InputError, images
+from smears.arrays import write_stream
+from smears.runs import Run, write_whole
+
+# Raise a number when its stage comes to compute something else: its stored results are then stale.
+VERSIONS = {"segment": 1, "prepare": 1, "synthesise": 1, "extract": 1, "rebuild": 1, "select": 1,
+            "classify": 1}  # fmt: skip
+SYNTHESES = ("leugan", "traditional", None)
+FORMAT = 1
+
+
+class CoTCoNet(ClassifierMixin, BaseEstimator):
+    """Leukemic against normal cells (section 3): enhance, segment, synthesise, extract, rebuild,
+    select, classify.
+
+    Every stage learns from the training pictures alone, and every result is kept in `cache` under
+    a name made of its settings and of all that comes before it: a change in a late stage reruns
+    only what follows, and a killed fit goes on from its last finished epoch.
+
+    Args:
+        size: side in pixels of the cut-out cells (224; assumed, METHODS 5.2).
+        enhance: steps of `enhancement.enhance`; () for none (stated: CLAHE, then sharpening).
+        segment: "leusam" (stated), a name in `segmentation.SEGMENTERS`, or None: no segmentation.
+        cells: "main": pictures show one cell each; "all": whole fields.
+        synthesise: "leugan" (stated), "traditional" (flips and turns of the smaller class instead,
+            as many) or None.
+        features: ("gmod", "smod") (stated), ("gmod",) or ("smod",).
+        graph: whether GraFR rebuilds the features.
+        select: whether the sine-cosine search selects among them.
+        leusam, leugan, extractor, grafr, selector, hdlc: dicts of settings of the stages, see
+            `leusam.LeuSAM`, `synthesis.train`, `coupled.fit_extractor`, `grafr.GraFR`,
+            `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults.
+        positive: the class whose probability HDLC gives; None: the last of `classes_`.
+        cache: folder of the stages' results; None: a temporary one, gone with this object.
+        random_state: int, of every stage.
+
+    Attributes:
+        classes_: the two labels, sorted. facts_: dict, what came out on the way: pictures
+            synthesised, features kept, pictures in which no cell was found, seconds of each stage.
+        search_space_: (features float32 (n, d), labels 0 or 1, subjects) that the selection saw.
+        history_: DataFrame, a row an epoch of the extractor.
+    """
+
+    def __init__(
+        self,
+        size=224,
+        *,
+        enhance=("clahe", "sharpen"),
+        segment="leusam",
+        cells="main",
+        synthesise="leugan",
+        features=("gmod", "smod"),
+        graph=True,
+        select=True,
+        leusam=None,
+        leugan=None,
+        extractor=None,
+        grafr=None,
+        selector=None,
+        hdlc=None,
+        positive=None,
+        cache=None,
+        random_state=0,
+    ):
+        self.size = size
+        self.enhance = enhance
+        self.segment = segment
+        self.cells = cells
+        self.synthesise = synthesise
+        self.features = features
+        self.graph = graph
+        self.select = select
+        self.leusam = leusam
+        self.leugan = leugan
+        self.extractor = extractor
+        self.grafr = grafr
+        self.selector = selector
+        self.hdlc = hdlc
+        self.positive = positive
+        self.cache = cache
+        self.random_state = random_state
+
+    def fit(self, pictures, y, groups=None, validation=None, synthetic=None):
+        """Train every stage.
+
+        Args:
+            pictures: sequence of uint8 (h, w, 3) RGB, sizes may differ: a list, an array
+                (n, h, w, 3) or `preparation.Files`.
+            y: labels (n,), two different ones.
+            groups: str (n,), the subject of each picture, "" where unknown. A subject's samples
+                are no neighbours of each other in the graph and stand on one side of the inner
+                split of the selection.
+            validation: (pictures, y), for early stopping; None: a fifth of the pictures, whole
+                subjects, is taken for it.
+            synthetic: uint8 (m, size, size, 3) of the smaller class, from `synthesised`, to be
+                used instead of pictures that the training part alone would give (the paper's
+                protocol; METHODS 4.0).
+
+        Raises:
+            InputError: not two classes, unequal lengths, or a class too small for a stage.
+        """
+        y = np.asarray(y)
+        if len(y) != len(pictures) or len(y) == 0:
+            raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
+        groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
+        if validation is None:
+            pictures, y, groups, validation = _held_out(pictures, y, groups, self.random_state)
+        self.classes_ = np.unique(y)
+        if len(self.classes_) != 2:
+            raise InputError(
+                f"CoTCoNet tells two classes apart; these are {len(self.classes_)}: "
+                f"{', '.join(map(str, self.classes_))}."
+            )
+        self.positive_ = self.classes_[1] if self.positive is None else self.positive
+        self.facts_ = {"seconds": {}}
+        self._open()
+        codes, held = self._codes(y), self._codes(validation[1])
+        self._learn_masks(pictures)
+        real, seen = self._prepared(pictures), self._prepared(validation[0])
+        store, codes, groups = self._balanced(real, codes, groups, synthetic)
+        self._learn_features(store, codes, seen, held)
+        x, x_held = self._extracted(store), self._extracted(seen)
+        x, x_held = self._learn_graph(x, x_held, groups)
+        x, x_held = self._learn_selection(x, x_held, codes, groups)
+        self._learn_classes(x, codes, x_held, held)
+        return self
+
+    def predict_proba(self, pictures, prepared=False):
+        """Probabilities float (n, 2), columns as `classes_`.
+
+        Args:
+            pictures: as for `fit`.
+            prepared: whether they are cut-out cells already, uint8 (n, size, size, 3).
+        """
+        check_is_fitted(self, "classes_")
+        if len(pictures) == 0:
+            return np.zeros((0, 2))
+        store = self._kept(pictures) if prepared else self._prepared(pictures)
+        x = np.asarray(self._extracted(store)[0], np.float32)
+        if self.graph:
+            x = self.grafr_.transform(x)
+        else:
+            x = (x - self.mean_) / self.scale_
+        from cotconet import hdlc
+
+        positive = hdlc.predict_hdlc(self.hdlc_, x[:, self.support_]).astype(float)
+        table = np.stack([1 - positive, positive], axis=1)
+        return table if self.positive_ == self.classes_[1] else table[:, ::-1]
+
+    def predict(self, pictures):
+        """The more probable class of each picture, (n,)."""
+        return self.classes_[self.predict_proba(pictures).argmax(1)]
+
+    def synthesised(self, pictures, y):
+        """What LeuGAN makes of all these pictures' smaller class: the paper's protocol.
+
+        Returns:
+            (label, uint8 (m, size, size, 3)): as many as bring it to parity, none at parity.
+        """
+        from cotconet import synthesis
+
+        y = np.asarray(y)
+        self._open()
+        self.facts_ = {"seconds": {}}
+        self._learn_masks(pictures)
+        names, codes = np.unique(y, return_inverse=True)
+        label, count = synthesis.to_parity(codes)
+        if not count:
+            return None, np.zeros((0, self.size, self.size, 3), np.uint8)
+        made, _ = self._synthetic(*self._prepared(pictures), np.flatnonzero(codes == label), count)
+        return names[label], np.load(made)
+
+    def save(self, folder):
+        """Write all that `predict_proba` needs, as data that runs no code when it is loaded.
+
+        Files: settings.json, extractor.keras, hdlc.keras, arrays.npz (selection and scale),
+        nodes.npy (the graph's training features) and leusam/.
+        """
+        check_is_fitted(self, "classes_")
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.segment == "leusam":
+            self.segmenter_.save(folder / "leusam")
+        self.extractor_.save(folder / "extractor.keras", include_optimizer=False)
+        self.hdlc_.save(folder / "hdlc.keras", include_optimizer=False)
+        arrays = {"support": self.support_}
+        if self.graph:
+            nodes = self.grafr_.X_
+            write_stream(folder / "nodes.npy", nodes.shape, np.float16, iter(nodes))
+        else:
+            arrays |= {"mean": self.mean_, "scale": self.scale_}
+        np.savez(folder / "arrays.npz", **arrays)
+        arguments = {**self.get_params(), "cache": None}
+        known = {
+            "format": FORMAT, "arguments": arguments, "facts": self.facts_,
+            "classes": self.classes_.tolist(), "positive": str(self.positive_),
+        }  # fmt: skip
+        write_whole(folder / "settings.json", json.dumps(known, indent=1))
+
+    @classmethod
+    def load(cls, folder, cache=None):
+        """The fitted CoTCoNet that `save` wrote; runs none of its code.
+
+        Raises:
+            InputError: not such a folder, or one of another version.
+        """
+        from smears import backend
+
+        backend.start()
+        import keras
+
+        from cotconet import coupled, hdlc  # noqa: F401  (they register the layers)
+
+        folder = Path(folder)
+        try:
+            known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+            arguments = known["arguments"]
+        except (OSError, ValueError, KeyError) as problem:
+            raise InputError(
+                f"{folder} is no saved CoTCoNet: no settings.json to read"
+            ) from problem
+        if known.get("format") != FORMAT:
+            raise InputError(
+                f"{folder} was written by another version (format {known.get('format')}, not "
+                f"{FORMAT}): train it again."
+            )
+        arguments |= {"enhance": tuple(arguments["enhance"]), "cache": cache}
+        arguments["features"] = tuple(arguments["features"])
+        model = cls(**arguments)
+        model._open()
+        model.classes_, model.facts_ = np.array(known["classes"]), known["facts"]
+        model.positive_ = model.classes_[
+            model.classes_.astype(str).tolist().index(known["positive"])
+        ]
+        model.segmenter_ = model.segment
+        if model.segment == "leusam":
+            from cotconet.leusam import LeuSAM
+
+            model.segmenter_ = LeuSAM.load(folder / "leusam")
+        trained = hashlib.sha256((folder / "extractor.keras").read_bytes()).hexdigest()[:16]
+        model._masks_key = model._extractor_key = trained
+        model.extractor_ = keras.saving.load_model(folder / "extractor.keras", compile=False)
+        model.hdlc_ = keras.saving.load_model(folder / "hdlc.keras", compile=False)
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            model.support_ = arrays["support"]
+            if model.graph:
+                nodes = np.load(folder / "nodes.npy", mmap_mode="r", allow_pickle=False)
+                model.grafr_ = GraFR(**model.grafr or {}).fit(nodes)
+            else:
+                model.mean_, model.scale_ = arrays["mean"], arrays["scale"]
+        return model
+
+    # === Stages ===
+
+    def _open(self):
+        from smears import backend
+
+        backend.start()
+        if self.synthesise not in SYNTHESES:
+            raise ValueError(f"synthesise={self.synthesise!r}: give one of {SYNTHESES}")
+        if self.cache is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="cotconet-")
+        self._root = Path(self._temporary.name if self.cache is None else self.cache)
+
+    def _stage(self, name, what="", **settings):
+        """The Run of a stage: a folder named after all that decides its result."""
+        label = f"{name} {what}" if what else name
+        return Run(self._root, label, {"stage": name, "version": VERSIONS[name], **settings})
+
+    def _timed(self, name, began):
+        """Add the seconds that a stage took now; kept results take next to none."""
+        seconds = self.facts_["seconds"]
+        seconds[name] = round(seconds.get(name, 0.0) + time.perf_counter() - began, 2)
+
+    def _codes(self, y):
+        y = np.asarray(y)
+        if not set(y.tolist()) <= set(self.classes_.tolist()):
+            raise InputError(f"validation has other labels than {self.classes_.tolist()}")
+        return (y == self.positive_).astype(int)
+
+    def _learn_masks(self, pictures):
+        """Train LeuSAM on the training pictures' masks, or take the named segmenter."""
+        self.segmenter_, self._masks_key = self.segment, f"{self.segment} {self.cells}"
+        if self.segment != "leusam":
+            return
+        from cotconet.leusam import LeuSAM
+
+        began = time.perf_counter()
+        settings = {**(self.leusam or {})}
+        most, epochs = settings.pop("most", 400), settings.pop("epochs", 10)
+        known = _hash(preparation.marks(pictures))
+        run = self._stage(
+            "segment", "leusam", pictures=known, enhance=self.enhance, cells=self.cells,
+            seed=self.random_state, most=most, epochs=epochs, **settings,
+        )  # fmt: skip
+        self._masks_key = run.folder.name
+        folder = run.folder / "leusam"
+        if not (folder / "settings.json").exists():
+            rng = np.random.default_rng(self.random_state)
+            rows = np.sort(rng.permutation(len(pictures))[:most])
+            shown = [preparation.enhance(pictures[row], self.enhance) for row in rows]
+            masks = [
+                preparation.truth(pictures, row, picture, self.cells)
+                for row, picture in zip(rows, shown, strict=True)
+            ]
+            LeuSAM(seed=self.random_state, **settings).fit(shown, masks, run, epochs=epochs).save(
+                folder
+            )
+        self.segmenter_ = LeuSAM.load(folder)
+        self._timed("segment", began)
+
+    def _prepared(self, pictures):
+        """(path, key) of the pictures, enhanced, segmented and cut out."""
+        began = time.perf_counter()
+        run = self._stage(
+            "prepare", pictures=_hash(preparation.marks(pictures)), size=self.size,
+            enhance=self.enhance, masks=self._masks_key,
+        )  # fmt: skip
+        path = run.folder / "cells.npy"
+        if not path.exists():
+            empty = preparation.prepare(
+                pictures, path, self.size, steps=self.enhance, segmenter=self.segmenter_,
+                cells=self.cells,
+            )  # fmt: skip
+            run.note(empty=empty)
+        self.facts_["no_cell_found"] = self.facts_.get("no_cell_found", 0) + run.facts["empty"]
+        self._timed("prepare", began)
+        return path, run.folder.name
+
+    def _kept(self, cells):
+        """(path, key) of cells that are cut out already."""
+        run = self._stage("prepare", "given", pictures=_hash(preparation.marks(cells)))
+        path = run.folder / "cells.npy"
+        if not path.exists():
+            write_stream(path, np.shape(cells), np.uint8, iter(cells))
+        return path, run.folder.name
+
+    def _balanced(self, real, codes, groups, synthetic):
+        """Training cells with the synthetic ones behind them: ((path, key), codes, groups)."""
+        from cotconet import synthesis
+
+        began = time.perf_counter()
+        label, count = synthesis.to_parity(codes)
+        if synthetic is not None:
+            path, key = self._kept(synthetic) if len(synthetic) else (None, "")
+            count = len(synthetic)
+        elif self.synthesise is None or not count:
+            count = 0
+        else:
+            path, key = self._synthetic(*real, np.flatnonzero(codes == label), count)
+        self.facts_["synthesised"] = count
+        self._timed("synthesise", began)
+        if not count:
+            return real, codes, groups
+        run = self._stage("prepare", "balanced", real=real[1], synthetic=key)
+        whole = run.folder / "cells.npy"
+        if not whole.exists():
+            parts = [np.load(part, mmap_mode="r") for part in (real[0], path)]
+            shape = (len(parts[0]) + len(parts[1]), *parts[0].shape[1:])
+            write_stream(whole, shape, np.uint8, (cell for part in parts for cell in part))
+        codes = np.concatenate([codes, np.full(count, label)])
+        return (whole, run.folder.name), codes, np.concatenate([groups, np.full(count, "")])
+
+    def _synthetic(self, store, key, rows, count):
+        """(path, key) of `count` new pictures of the kind that stands in these rows."""
+        settings = {**(self.leugan or {})} if self.synthesise == "leugan" else {}
+        side = settings.pop("size", self.size)
+        run = self._stage(
+            "synthesise", self.synthesise, cells=key, rows=_hash(map(str, rows)), count=count,
+            size=side, seed=self.random_state, **settings,
+        )  # fmt: skip
+        path = run.folder / "synthetic.npy"
+        if not path.exists():
+            cells = np.load(store, mmap_mode="r")[rows]
+            if self.synthesise == "traditional":
+                made = _turned(cells, count, self.random_state)
+            else:
+                from cotconet import synthesis
+
+                gan = synthesis.train(cells, run, size=side, seed=self.random_state, **settings)
+                made = synthesis.synthesise(gan, count, self.random_state)
+            made = (images.resize(cell, self.size) for cell in made)
+            write_stream(path, (count, self.size, self.size, 3), np.uint8, made)
+        return path, run.folder.name
+
+    def _learn_features(self, train, codes, seen, held):
+        from cotconet import coupled
+
+        began = time.perf_counter()
+        settings = dict(
+            size=self.size, parts=tuple(self.features), seed=self.random_state,
+            **(self.extractor or {}),
+        )  # fmt: skip
+        run = self._stage("extract", "-".join(self.features), train=train[1],
+                          labels=_hash(map(str, codes)), validation=seen[1], **settings)  # fmt: skip
+        self._extractor_key = run.folder.name
+        self.extractor_ = coupled.fit_extractor(
+            run, (train[0], np.arange(len(codes)), codes), (seen[0], np.arange(len(held)), held),
+            **settings,
+        )  # fmt: skip
+        self.facts_["parameters"] = int(self.extractor_.count_params())
+        self.history_ = run.history
+        self._timed("extract", began)
+
+    def _extracted(self, store):
+        """(float16 array on disk (n, d), key) of the cells' features."""
+        from cotconet import coupled
+
+        began = time.perf_counter()
+        run = self._stage("extract", "features", cells=store[1], extractor=self._extractor_key)
+        path = run.folder / "features.npy"
+        if not path.exists():
+            coupled.features(self.extractor_, store[0], path)
+        self._timed("extract", began)
+        return np.load(path, mmap_mode="r"), run.folder.name
+
+    def _learn_graph(self, x, x_held, groups):
+        """((array, key) of training, array of validation features), rebuilt or standardised."""
+        began = time.perf_counter()
+        self.facts_["features"] = x[0].shape[1]
+        if not self.graph:
+            whole = np.asarray(x[0], np.float32)
+            self.mean_ = whole.mean(0)
+            spread = whole.std(0)
+            self.scale_ = np.where(spread > 0, spread, 1).astype(np.float32)
+            held = (np.asarray(x_held[0], np.float32) - self.mean_) / self.scale_
+            return ((whole - self.mean_) / self.scale_, x[1]), held
+        settings = self.grafr or {}
+        self.grafr_ = GraFR(**settings)
+        run = self._stage("rebuild", features=x[1], groups=_hash(groups), **settings)
+        path = run.folder / "rebuilt.npy"
+        if path.exists():
+            self.grafr_.fit(x[0], groups)
+        else:
+            self.grafr_.fit_transform(x[0], groups, out=path)
+        rebuilt = np.asarray(np.load(path, mmap_mode="r"), np.float32)
+        held = self.grafr_.transform(x_held[0])
+        self._timed("rebuild", began)
+        return (rebuilt, run.folder.name), held
+
+    def _learn_selection(self, x, x_held, codes, groups):
+        """((array, key) of training, array of validation features) that are kept."""
+        began = time.perf_counter()
+        x, key = x
+        self.search_space_ = (x, codes, _apart(groups))
+        if self.select:
+            from cotconet.selection import SineCosineSelector
+
+            settings = self.selector or {}
+            known = {"features": key, "labels": _hash(map(str, codes)), "groups": _hash(groups)}
+            run = self._stage("select", **known, seed=self.random_state, **settings)
+            path, key = run.folder / "support.npy", run.folder.name
+            if not path.exists():
+                search = SineCosineSelector(random_state=self.random_state, **settings)
+                search.fit(x, codes, groups=self.search_space_[2])
+                write_stream(
+                    run.folder / "convergence.npy", np.shape(search.convergence_curve_), float,
+                    [np.asarray(search.convergence_curve_)],
+                )  # fmt: skip
+                run.note(evaluations=int(search.n_evaluations_))
+                write_stream(path, search.support_.shape, bool, [search.support_])
+            self.support_ = np.load(path, allow_pickle=False)
+            self.facts_["evaluations"] = run.facts["evaluations"]
+        else:
+            self.support_ = np.ones(x.shape[1], bool)
+        self.facts_["kept"] = int(self.support_.sum())
+        self._timed("select", began)
+        return (x[:, self.support_], key), x_held[:, self.support_]
+
+    def _learn_classes(self, x, codes, x_held, held):
+        from cotconet import hdlc
+
+        began = time.perf_counter()
+        x, key = x
+        settings = self.hdlc or {}
+        run = self._stage(
+            "classify", "hdlc", features=key, labels=_hash(map(str, codes)), kept=len(x[0]),
+            seed=self.random_state, **settings,
+        )  # fmt: skip
+        self.hdlc_ = hdlc.fit_hdlc(run, x, codes, x_held, held, seed=self.random_state, **settings)
+        self.facts_["parameters"] += int(self.hdlc_.count_params())
+        self._timed("classify", began)
+
+
+def _hash(texts):
+    """16 hexadecimal digits that name a sequence of texts."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def _apart(groups):
+    """Groups in which every picture of an unknown subject is alone."""
+    return np.array([name or f"picture {n}" for n, name in enumerate(groups)])
+
+
+def _turned(cells, count, seed):
+    """uint8 (count, s, s, 3): the cells again and again, each copy flipped and turned."""
+    from cotconet.coupled import augmenter
+
+    change = augmenter("traditional")
+    return [
+        change.apply(cells[n % len(cells)], change.draw(np.random.default_rng([seed, n])))
+        for n in range(count)
+    ]
+
+
+def _held_out(pictures, y, groups, seed):
+    """Keep a fifth for validation, whole subjects: (pictures, y, groups, (pictures, y))."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
+    train, held = next(folds.split(y, y, _apart(groups)))
+    kept = [pictures[row] for row in train]
+    return kept, y[train], groups[train], ([pictures[row] for row in held], y[held])

@@ -1,0 +1,126 @@
+"""How every row of CoTCoNet's tables is trained: sizes by profile, settings by row.
+
+Nothing here needs Keras, so that `--help` and stored tables are quick; `cotconet.pipeline` does
+the work.
+"""
+
+from dataclasses import dataclass, field
+
+# Cancer first. `POSITIVE` names the classes whose recall is the sensitivity.
+CLASSES = ("ALL", "normal", "Healthy", "B-ALL", "MM", "immature", "mature")
+POSITIVE = ("ALL", "B-ALL", "immature")
+
+# 10% of the images are tested, at image level (derived, METHODS 4.0); the paper names no
+# validation part: as many are taken for it (assumed, C27).
+PAPER_SPLIT = ("image", 10)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes, widths and lengths of training, and nothing else: the method is the same.
+
+    Args:
+        size: side of the cut-out cells in pixels (224; assumed).
+        leusam, leugan, extractor, selector, hdlc: settings of the stages, see cotconet.pipeline.
+        drawn: arguments of `smears.drawn.read` when no data is given.
+    """
+
+    size: int
+    leusam: dict = field(default_factory=dict)
+    leugan: dict = field(default_factory=dict)
+    extractor: dict = field(default_factory=dict)
+    selector: dict = field(default_factory=dict)
+    hdlc: dict = field(default_factory=dict)
+    drawn: dict = field(default_factory=dict)
+
+
+PROFILES = {
+    "quick": Profile(
+        size=64,
+        leusam={"size": "small", "epochs": 4, "most": 100},
+        leugan={"size": 64, "width": 128, "epochs": 20, "batch_size": 32},
+        extractor={"patch_size": 8, "depth": 2, "num_heads": 3, "epochs": 12},
+        selector={"population_size": 10, "max_iter": 10},
+        hdlc={"epochs": 30},
+        drawn={"classes": "all-normal", "subjects": 12, "images": 8, "size": 96},
+    ),
+    "laptop": Profile(
+        size=96,
+        leusam={"size": "small", "epochs": 20},
+        leugan={"size": 64, "width": 256, "epochs": 150},
+        extractor={"patch_size": 8, "depth": 4, "num_heads": 6, "epochs": 30},
+        drawn={"classes": "all-normal", "subjects": 20, "images": 10, "size": 224},
+    ),
+    "paper": Profile(
+        size=224,
+        leusam={"size": "base"},
+        leugan={"size": 256, "width": 1024, "epochs": 200},
+        extractor={"patch_size": 16, "depth": 12, "num_heads": 12, "epochs": 20},
+        drawn={"classes": "all-normal", "subjects": 40, "images": 20, "size": 224},
+    ),
+}
+
+# What a row may change: arguments of cotconet.pipeline.CoTCoNet.
+METHOD = {
+    "enhance": ["clahe", "sharpen"],  # stated (3.2)
+    "segment": "leusam",  # stated (3.2)
+    "synthesise": "leugan",  # stated (3.3)
+    "features": ["gmod", "smod"],  # stated (3.4)
+    "graph": True,  # stated (3.4.3)
+    "select": True,  # stated (3.5)
+}
+STAGES = ("leusam", "leugan", "extractor", "selector", "hdlc")
+
+
+def settings(profile, **row):
+    """Everything that decides how a row is trained, as one flat JSON-able dict.
+
+    Args:
+        profile: key of `PROFILES`.
+        **row: what differs from CoTCoNet itself, e.g. graph=False.
+
+    Raises:
+        ValueError: an argument that nothing reads.
+    """
+    unknown = set(row) - {*METHOD, *STAGES, "size"}
+    if unknown:
+        raise ValueError(f"unknown settings of CoTCoNet: {unknown}")
+    sizes = PROFILES[profile]
+    stages = {name: getattr(sizes, name) for name in STAGES}
+    return {"model": "CoTCoNet", "trunk": None, "size": sizes.size, **METHOD, **stages, **row}
+
+
+def refuse(classes):
+    """Why CoTCoNet cannot be trained on these classes, or ""."""
+    if len(classes) == 2:
+        return ""
+    return (
+        f"CoTCoNet tells two classes apart, this data has {len(classes)}. Give two-class data, "
+        "such as cnmc, allidb1, allidb2, snam or pbc-immature."
+    )
+
+
+def positive(classes):
+    """The class that a binary table calls positive: the cancer (assumed, C28)."""
+    return next((name for name in classes if name in POSITIVE), classes[0])
+
+
+def train(task, run):
+    """Train one row on a smears.material.Task and write its predictions into the run."""
+    from cotconet import fitting
+
+    fitting.train(task, run)
+
+
+def predict(run, frame, task):
+    """Predictions table of other pictures by the pipeline that a finished run keeps."""
+    import pandas as pd
+
+    from cotconet.pipeline import CoTCoNet
+    from cotconet.preparation import Files
+    from smears.runs import KEYS, names
+
+    model = CoTCoNet.load(run.folder / "model")
+    scores = pd.DataFrame(model.predict_proba(Files(frame)), columns=list(model.classes_))
+    table = frame[KEYS].assign(path=names(frame["path"])).reset_index(drop=True)
+    return pd.concat([table, scores[run.facts["classes"]]], axis=1)

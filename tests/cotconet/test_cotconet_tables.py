@@ -1,0 +1,147 @@
+"""CoTCoNet's tables from invented predictions: what is measured, quoted, refused."""
+
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from table2 import CNMC
+from table5 import ALLIDB2, COMPARISON
+from table7 import STEPS
+
+from cotconet import recipe, tables
+from smears import commandline, metrics
+from smears.study import Results, main
+
+
+def _train(task, run):
+    """Predictions that are right in nine of ten pictures, or seven without selection."""
+    skill = 0.9 if run.settings["select"] else 0.7
+    positions = task.positions("validation", "test")
+    frame = task.catalogue.iloc[positions].assign(part=task.parts.iloc[positions])
+    rng = np.random.default_rng(run.settings["seed"])
+    true = frame["label"].map({name: n for n, name in enumerate(task.classes)}).to_numpy()
+    said = np.where(rng.random(len(true)) < skill, true, 1 - true)
+    run.note(
+        classes=list(task.classes), weights="random", kept=10, features=40, synthesised=6,
+        synthetic_test=3 * task.paper_split,
+    )  # fmt: skip
+    run.write_predictions(frame, task.classes, np.eye(2)[said] * 0.8 + 0.1)
+
+
+STANDIN = SimpleNamespace(
+    CLASSES=recipe.CLASSES,
+    PAPER_SPLIT=recipe.PAPER_SPLIT,
+    PROFILES={
+        "quick": SimpleNamespace(
+            drawn={"classes": "all-normal", "subjects": 9, "images": 4, "size": 32}
+        )
+    },
+    settings=recipe.settings,
+    refuse=recipe.refuse,
+    train=_train,
+)
+
+
+def _results(study, out, *argv):
+    study = replace(study, recipe=STANDIN)
+    options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
+    results = Results(study, options)
+    results.train()
+    return results
+
+
+def test_the_own_row_is_measured_and_the_six_methods_are_quoted(tmp_path):
+    made, lines = tables.comparison(_results(CNMC, tmp_path))
+    made = made.set_index("Method")
+    assert made.loc["CoTCoNet", "Accuracy published"] == "0.9894"
+    assert re.fullmatch(
+        r"0\.\d{4} \(0\.\d{3}–[01]\.\d{3}\)", made.loc["CoTCoNet", "Accuracy ours (95% CI)"]
+    )
+    assert made.loc["Das et al.", "Accuracy ours (95% CI)"] == "not run"
+    assert made.loc["Das et al.", "Precision published"].startswith("0.9282")
+    colour = "Colour statistics only (nearest neighbour)"
+    assert made.loc[colour, "Recall published"] == "–"
+    assert made.loc[colour, "Recall of normal ours (95% CI)"] != "not run"
+    assert any(line.startswith("Positive class: ALL.") for line in lines)
+    assert "Synthetic pictures in training: 6; none in validation or test." in lines
+
+
+def test_the_ablation_has_every_row_of_the_paper_and_one_run_for_one_configuration(tmp_path):
+    results = _results(STEPS, tmp_path)
+    made, _ = tables.ablation(results)
+    assert made["Variant"].tolist()[: len(results.paper.table(7))] == list(
+        results.paper.table(7).index
+    )
+    made = made.set_index("Variant")
+    ours = [column for column in made if "ours" in column]
+    same = made.loc[["GMod + SMod", "w/o graph, w/o selection"], ours]
+    assert same.iloc[0].equals(same.iloc[1])
+    assert made.loc["UNet", "Accuracy ours (95% CI)"] == "not run"
+    assert made.loc["CoTCoNet", "features kept"] == "10 of 40"
+    folders = {run.folder for runs in results.runs.values() for run in runs}
+    assert len(folders) == len(STEPS.rows) - 1
+
+
+def test_every_row_of_the_ablation_differs_from_the_method_in_known_settings():
+    full = recipe.settings("quick")
+    for row in STEPS.rows.values():
+        changed = recipe.settings("quick", **row)
+        assert {key for key in full if changed[key] != full[key]} == set(row)
+    with pytest.raises(ValueError, match="unknown settings"):
+        recipe.settings("quick", enhancement=None)
+
+
+def test_the_paper_s_protocol_is_named_with_its_synthetic_test_pictures(tmp_path):
+    results = _results(CNMC, tmp_path, "--split", "paper")
+    _, lines = tables.comparison(results)
+    assert any("up to 3 synthetic pictures are in the test part" in line for line in lines)
+    assert "none in validation or test" not in " ".join(lines)
+    assert next(iter(results.runs.values()))[0].settings["paper_split"] is True
+    assert (results.split[0] == "test").mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_more_or_fewer_than_two_classes_are_refused_with_what_to_give():
+    assert recipe.refuse(["ALL", "normal"]) == ""
+    assert "this data has 8" in recipe.refuse(list("abcdefgh"))
+
+
+def test_the_paper_s_table_alone_is_made_when_only_its_rows_are_asked_for(tmp_path, capsys):
+    studies = [COMPARISON, replace(ALLIDB2, recipe=STANDIN)]
+    main(*studies, argv=["--profile", "quick", "--out", str(tmp_path), "--rows", "CoTCoNet"])
+    printed = capsys.readouterr().out
+    assert "## CoTCoNet, Table 5" in printed
+    assert "## LeukocyteNet" not in printed
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"),
+    [(["ALL", "normal"], "ALL"), (["Healthy", "ALL"], "ALL"), (["immature", "mature"], "immature"),
+     (["B-ALL", "MM"], "B-ALL"), (["cat", "dog"], "cat")],
+)  # fmt: skip
+def test_cancer_is_the_positive_class(classes, positive):
+    assert recipe.positive(classes) == positive
+
+
+def test_scores_of_two_classes_by_hand():
+    # 8 of 10 leukemic found, 1 of 5 normal called leukemic.
+    matrix = np.array([[8, 2], [1, 4]])
+    found = metrics.binary(matrix, 0)
+    assert found["accuracy"] == pytest.approx(12 / 15)
+    assert found["precision"] == pytest.approx(8 / 9)
+    assert found["recall"] == pytest.approx(0.8)
+    assert found["specificity"] == pytest.approx(0.8)
+    assert found["f1"] == pytest.approx(16 / 19)
+    other = metrics.binary(np.stack([matrix, matrix]), 1)
+    assert other["recall"].tolist() == pytest.approx([0.8, 0.8])
+    assert other["precision"].tolist() == pytest.approx([4 / 6, 4 / 6])
+
+
+def test_three_classes_end_the_command_with_what_to_give(tmp_path, capsys):
+    profile = SimpleNamespace(drawn={"subjects": 5, "images": 1, "size": 32})
+    ten = SimpleNamespace(**{**vars(STANDIN), "PROFILES": {"quick": profile}})
+    study = replace(CNMC, recipe=ten)
+    with pytest.raises(SystemExit):
+        main(study, argv=["--profile", "quick", "--out", str(tmp_path)])
+    assert "Give two-class data" in capsys.readouterr().err

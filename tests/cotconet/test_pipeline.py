@@ -1,0 +1,166 @@
+"""CoTCoNet whole, on drawn cells in the smallest sizes at which every stage is itself."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cotconet import coupled, grafr, pipeline, synthesis
+from smears import InputError, drawn
+
+SMALL = {
+    "size": 32,
+    "segment": "otsu-watershed",
+    "leugan": {"size": 32, "width": 16, "epochs": 1, "batch_size": 8},
+    "extractor": {"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 2, "batch_size": 8},
+    "grafr": {"k": 3},
+    "selector": {"population_size": 4, "max_iter": 2},
+    "hdlc": {"epochs": 2, "batch_size": 8},
+}
+
+
+def _cells(label, count, first):
+    return [drawn.draw(label, first + n // 2, n, 64)[0] for n in range(count)]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """(pictures, labels, subjects): 12 leukemic, 8 normal; two pictures a subject."""
+    pictures = _cells("ALL-Pro-B", 12, 100) + _cells("Healthy", 8, 200)
+    subjects = [f"person {n // 2}" for n in range(20)]
+    return pictures, np.array(["ALL"] * 12 + ["normal"] * 8), np.array(subjects)
+
+
+@pytest.fixture(scope="module")
+def held():
+    return _cells("ALL-Pro-B", 4, 300) + _cells("Healthy", 4, 400), ["ALL"] * 4 + ["normal"] * 4
+
+
+@pytest.fixture(scope="module")
+def fitted(cells, held, tmp_path_factory):
+    """A fitted CoTCoNet and its cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    return pipeline.CoTCoNet(**SMALL, positive="ALL", cache=cache).fit(*cells, held), cache
+
+
+@pytest.mark.contract
+def test_pictures_in_probabilities_out(fitted, held):
+    model, _ = fitted
+    found = model.predict_proba(held[0])
+    assert found.shape == (8, 2)
+    assert np.allclose(found.sum(1), 1)
+    assert np.all((found >= 0) & (found <= 1))
+    assert len(np.unique(found[:, 0].round(6))) > 1
+    assert set(model.predict(held[0])) <= {"ALL", "normal"}
+    assert model.facts_["synthesised"] == 4
+    assert 0 < model.facts_["kept"] <= model.facts_["features"] == 256
+
+
+def test_a_probability_does_not_depend_on_the_pictures_beside_it(fitted, held):
+    model, _ = fitted
+    whole = model.predict_proba(held[0])
+    assert np.allclose(model.predict_proba(held[0][3:4]), whole[3:4], atol=1e-5)
+    assert model.predict_proba([]).shape == (0, 2)
+
+
+def test_a_second_fit_trains_nothing_and_gives_the_same(fitted, cells, held, monkeypatch):
+    model, cache = fitted
+
+    def trained(*args, **kwargs):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(coupled.training, "fit", trained)
+    again = pipeline.CoTCoNet(**SMALL, positive="ALL", cache=cache).fit(*cells, held)
+    assert np.array_equal(again.predict_proba(held[0]), model.predict_proba(held[0]))
+
+
+@pytest.mark.parametrize(
+    ("change", "fresh"),
+    [
+        ({"hdlc": {"epochs": 1, "batch_size": 8}}, {"classify"}),
+        ({"select": False}, {"classify"}),
+        ({"graph": False, "select": False}, {"classify"}),
+        ({"grafr": {"k": 2}}, {"rebuild", "select", "classify"}),
+        ({"features": ("smod",), "select": False}, {"extract", "rebuild", "classify"}),
+        ({"synthesise": None, "graph": False, "select": False}, {"extract", "classify"}),
+        ({"synthesise": "traditional", "graph": False, "select": False},
+         {"synthesise", "prepare", "extract", "classify"}),
+        ({"enhance": (), "synthesise": None, "graph": False, "select": False},
+         {"prepare", "extract", "classify"}),
+    ],
+)  # fmt: skip
+def test_a_change_reruns_only_what_follows(fitted, cells, held, tmp_path, change, fresh):
+    cache = shutil.copytree(fitted[1], tmp_path / "cache")
+    before = set(cache.iterdir())
+    model = pipeline.CoTCoNet(**{**SMALL, **change}, positive="ALL", cache=cache)
+    model.fit(*cells, held)
+    assert {path.name.split("-")[0] for path in set(cache.iterdir()) - before} == fresh
+    assert np.isfinite(model.predict_proba(held[0])).all()
+
+
+def test_a_saved_pipeline_loads_with_the_same_probabilities_and_no_code(fitted, held, tmp_path):
+    model, _ = fitted
+    model.save(tmp_path / "model")
+    kept = {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    assert kept <= {".json", ".keras", ".npy", ".npz"}
+    again = pipeline.CoTCoNet.load(tmp_path / "model")
+    assert np.allclose(again.predict_proba(held[0]), model.predict_proba(held[0]), atol=2e-3)
+    assert again.classes_.tolist() == ["ALL", "normal"]
+
+
+def test_a_folder_of_another_version_or_none_is_refused(fitted, tmp_path):
+    with pytest.raises(InputError, match="no saved CoTCoNet"):
+        pipeline.CoTCoNet.load(tmp_path)
+    fitted[0].save(tmp_path)
+    known = json.loads((tmp_path / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps({**known, "format": 99}))
+    with pytest.raises(InputError, match="another version"):
+        pipeline.CoTCoNet.load(tmp_path)
+
+
+def test_subjects_are_kept_apart_in_the_graph_and_synthetic_cells_have_none(
+    cells, held, fitted, monkeypatch, tmp_path
+):
+    seen = {}
+
+    def fit_transform(self, X, groups=None, out=None):
+        seen["groups"] = groups
+        return real(self, X, groups, out)
+
+    real = grafr.GraFR.fit_transform
+    monkeypatch.setattr(pipeline.GraFR, "fit_transform", fit_transform)
+    cache = shutil.copytree(fitted[1], tmp_path / "cache")
+    pipeline.CoTCoNet(**{**SMALL, "grafr": {"k": 4}, "select": False}, cache=cache).fit(
+        *cells, held
+    )
+    assert seen["groups"].tolist() == [*cells[2], "", "", "", ""]
+
+
+def test_classes_at_parity_need_no_synthesis(cells, held, monkeypatch, fitted):
+    pictures, labels, _ = cells
+    rows = [*range(8), *range(12, 20)]
+    monkeypatch.setattr(synthesis, "train", lambda *a, **k: pytest.fail("trained a GAN"))
+    model = pipeline.CoTCoNet(**{**SMALL, "graph": False, "select": False}, cache=fitted[1])
+    model.fit([pictures[row] for row in rows], labels[rows], None, held)
+    assert model.facts_["synthesised"] == 0
+
+
+def test_without_validation_a_fifth_is_held_out_by_subject(cells):
+    kept, y, groups, (held, held_y) = pipeline._held_out(*cells, 0)
+    assert len(kept) == len(y) == len(groups)
+    assert len(kept) + len(held) == 20
+    assert 2 <= len(held_y) <= 6
+    assert len(held) % 2 == 0  # two pictures a subject
+
+
+def test_wrong_input_is_told_before_anything_is_trained(cells, held):
+    pictures, labels, _ = cells
+    with pytest.raises(InputError, match="20 pictures, but 19 labels"):
+        pipeline.CoTCoNet(**SMALL).fit(pictures, labels[:19])
+    with pytest.raises(InputError, match="these are 1: ALL"):
+        pipeline.CoTCoNet(**SMALL).fit(pictures, np.full(20, "ALL"), None, held)
+    with pytest.raises(InputError, match="validation has other labels"):
+        pipeline.CoTCoNet(**SMALL).fit(pictures, labels, None, (held[0], ["AML"] * 8))
+    with pytest.raises(ValueError, match="synthesise='gan'"):
+        pipeline.CoTCoNet(**{**SMALL, "synthesise": "gan"}).fit(pictures, labels, None, held)
