@@ -4,6 +4,7 @@ import hashlib
 import os
 import warnings
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -161,26 +162,53 @@ def _folds(labels, unit, names, count, seed):
             f"only {len(np.unique(unit))} independent subjects or source images: a split needs at "
             f"least {count}. Add data, or use --split image and say so with the result."
         )
-    classes, code = np.unique(labels, return_inverse=True)
+    code = np.unique(labels, return_inverse=True)[1]
     best, least = None, np.inf
     for shuffle in range(SHUFFLES):
         # scikit-learn balances classes against whole groups better than our own code would.
         folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed * SHUFFLES + shuffle)
-        parts = np.full(len(labels), "train", dtype=object)
+        number = np.empty(len(labels), int)
         with warnings.catch_warnings():
             # "least populated class": the audit says once which class lacks which part.
             warnings.simplefilter("ignore", UserWarning)
-            for name, (_, row) in zip(names, folds.split(code, code, unit), strict=False):
-                parts[row] = name
-        share = np.array(
-            [np.bincount(code[parts == name], minlength=len(classes)) for name in names]
-        ) / np.bincount(code)
-        far = np.abs(share - 1 / count).max()
+            for fold, (_, row) in enumerate(folds.split(code, code, unit)):
+                number[row] = fold
+        # share[class, fold]
+        share = np.stack([np.bincount(number[code == c], minlength=count) for c in np.unique(code)])
+        share = share / share.sum(1, keepdims=True)
+        far = np.abs(share[:, : len(names)] - 1 / count).max()
         if far < least:
-            best, least = parts, far
+            best, least = (number, share), far
         if far < 1e-9:
             break
-    return best
+    number, share = best
+    chosen = _chosen(share, len(names))
+    parts = np.full(len(labels), "train", dtype=object)
+    for name, fold in zip(names, chosen, strict=True):
+        parts[number == fold] = name
+    return parts
+
+
+def _chosen(share, held):
+    """Which folds are held out: the first ones, unless that takes most of a class from training.
+
+    Where one or two people give most of a class, each fills a fold of its own, and these come
+    first. Then the folds are held out that leave all parts nearest to their shares.
+
+    Args:
+        share: float (classes, folds), of each class. held: number of folds to hold out.
+    """
+    count = share.shape[1]
+    due = 1 - held / count
+    first = tuple(range(held))
+    if held == count or (1 - share[:, :held].sum(1)).min() >= due / 2:
+        return first
+
+    def far(chosen):
+        out = share[:, list(chosen)]
+        return max(np.abs(out - 1 / count).max(), np.abs(1 - out.sum(1) - due).max())
+
+    return min(permutations(range(count), held), key=far)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,21 @@ def test_parts_are_60_20_20_in_every_class():
     assert np.allclose(shares[["train", "validation", "test"]], [0.6, 0.2, 0.2])
 
 
+def test_people_who_give_most_of_a_class_are_not_all_held_out():
+    # As in C-NMC 2019's first fold: two of eight healthy people give 300 of 318 pictures.
+    frame = _catalogue(classes=2, subjects=8, images=40)
+    healthy = frame["label"] == "class1"
+    few = healthy & ~frame["subject"].isin(["set:1-0", "set:1-1"])
+    frame = frame[~few | frame["source"].str.endswith(("-0", "-1", "-2"))].reset_index(drop=True)
+    frame = frame.assign(sha256=[f"{n:064x}" for n in range(len(frame))])
+    parts = splits.split(frame)
+    counts = pd.crosstab(frame["label"], parts)
+    assert counts.loc["class1", "train"] >= 40
+    assert splits.audit(frame, parts).failures == ()
+    for made in splits.folds(frame, 4):
+        assert pd.crosstab(frame["label"], made).loc["class1", "train"] >= 40
+
+
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
     frame = _catalogue()
     assert splits.split(frame, seed=1).equals(splits.split(frame, seed=1))
