@@ -144,7 +144,7 @@ class Pictures(keras.utils.PyDataset):
         store: path of a store (`store`).
         rows: integer array (n,), the pictures' rows in the store; a row may stand there often.
         labels: integer array (n,), 0..classes-1.
-        classes: number of classes.
+        classes: number of classes, or 1: labels are 0 or 1 and stay one number, for a sigmoid.
         batch_size: the last batch of an epoch may be smaller.
         preprocess: mode of `preprocess`.
         augmenter: smears.augmentation.Augmenter, or None for the very pixels.
@@ -161,7 +161,7 @@ class Pictures(keras.utils.PyDataset):
         multiple: 1, or the number of devices that share each batch: the last one of an epoch is
             filled up to a multiple of it with its own first pictures, which then count twice.
 
-    Items: x float32 (b, size, size, 3), y one-hot float32 (b, classes).
+    Items: x float32 (b, size, size, 3), y float32 (b, classes), `one_hot`.
     """
 
     def __init__(
@@ -237,7 +237,9 @@ class Pictures(keras.utils.PyDataset):
 
 
 def one_hot(labels, classes):
-    """float32 (n, classes) from integers (n,)."""
+    """float32 (n, classes) from integers (n,); with one class, the labels 0 and 1 themselves."""
+    if classes == 1:
+        return np.asarray(labels, np.float32)[:, None]
     return np.eye(classes, dtype=np.float32)[labels]
 
 
