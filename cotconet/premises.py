@@ -9,7 +9,7 @@ from cotconet import recipe
 from smears import metrics
 from smears.tables import confusions
 
-# Names of the command line -> rows of Table 1.
+# Names of the command line -> rows of Table 1 (C1, C3).
 DATA_SETS = {"cnmc": "C-NMC 2019", "allidb1": "ALL-IDB1", "allidb2": "ALL-IDB2", "snam": "SN-AM"}
 
 # A count of the formulas -> (true class, predicted class): 0 the positive one, 1 the other. The
