@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from smears.pictures import one_hot, order, write_stream
+from smears.arrays import write_stream
+from smears.pictures import one_hot, order
 
 
 def weights_hash(model):
@@ -49,11 +50,12 @@ def frozen_features(model, pictures, cache, key):
     path = Path(cache) / f"features-{name}.npy"
     if not path.exists():
         shape = (len(pictures.rows), *model.output_shape[1:])
-        write_stream(path, shape, np.float32, _outputs(model, pictures))
+        write_stream(path, shape, np.float32, outputs(model, pictures))
     return path
 
 
-def _outputs(model, pictures):
+def outputs(model, pictures):
+    """Yield the model's inference outputs for the pictures in their order, a batch at a time."""
     with tqdm(total=len(pictures.rows), desc="Features", unit="picture", leave=None) as bar:
         for i in range(len(pictures)):
             x = pictures[i][0]
@@ -68,24 +70,23 @@ class Features(keras.utils.PyDataset):
     """Batches of stored features, in the order that Pictures of the same seed would have.
 
     Args:
-        path: file of `frozen_features`.
+        source: file of `frozen_features`, or the array itself.
         labels: integer array (n,), 0..classes-1.
-        classes: number of classes.
+        classes: number of classes, or 1 for labels 0 and 1 as they are (`smears.pictures.one_hot`).
         batch_size: the last batch of an epoch may be smaller.
         shuffle: a new order in each epoch (attribute `epoch`, from smears.pictures.SetEpoch).
         seed: integer >= 0.
 
-    Items: x float32 (b, *features), y one-hot float32 (b, classes).
+    Items: x float32 (b, *features), y float32 (b, classes).
     """
 
-    def __init__(self, path, labels, *, classes, batch_size, shuffle=False, seed=0):
+    def __init__(self, source, labels, *, classes, batch_size, shuffle=False, seed=0):
         super().__init__(workers=1)
-        self.path, self.labels = Path(path), np.asarray(labels)
-        held = len(np.load(self.path, mmap_mode="r"))
+        self.source, self.labels = source, np.asarray(labels)
+        held = len(self._open())
         if held != len(self.labels):
-            raise ValueError(
-                f"{self.path} holds {held} pictures, but there are {len(labels)} labels"
-            )
+            name = "the array" if isinstance(source, np.ndarray) else source
+            raise ValueError(f"{name} holds {held} pictures, but there are {len(labels)} labels")
         self.classes, self.batch_size = classes, batch_size
         self.shuffle, self.seed, self.epoch = shuffle, seed, 0
 
@@ -95,5 +96,11 @@ class Features(keras.utils.PyDataset):
     def __getitem__(self, index):
         positions = order(len(self.labels), self.shuffle, self.seed, self.epoch)
         chosen = positions[index * self.batch_size : (index + 1) * self.batch_size]
-        x = np.load(self.path, mmap_mode="r")[chosen]
+        x = np.asarray(self._open()[chosen], np.float32)
         return x, one_hot(self.labels[chosen], self.classes)
+
+    def _open(self):
+        if isinstance(self.source, np.ndarray):
+            return self.source
+        # Opened for each batch: pages of a map that stays open count as this process's memory.
+        return np.load(self.source, mmap_mode="r")

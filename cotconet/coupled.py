@@ -1,0 +1,209 @@
+"""GMod and SMod joined to one feature extractor, trained under a temporary head (3.4)."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from cotconet import gmod, smod
+from smears import InputError, backend, pictures, training
+from smears.arrays import write_stream
+from smears.augmentation import Augmenter
+from smears.features import outputs
+from smears.normalisation import SettleNormalisation
+
+PARTS = (("gmod",), ("smod",), ("gmod", "smod"))
+
+
+def extractor(
+    size=224,
+    parts=("gmod", "smod"),
+    *,
+    patch_size=16,
+    width=None,
+    depth=12,
+    num_heads=12,
+    order="equation",
+    dropout=0.2,
+    start="picture",
+    weights=None,
+    trained_layers=4,
+):
+    """The network from pictures to features.
+
+    Args:
+        size: side of the pictures in pixels.
+        parts: ("gmod", "smod"): SMod on the folded tokens of GMod (the paper's); ("gmod",): GMod's
+            class token; ("smod",): SMod on the picture.
+        patch_size, width, depth, num_heads: of `gmod.GMod`.
+        order, dropout: of `smod.SMod`.
+        start: of a GMod without weights: "picture", see `gmod.start_as_picture` (C16), or
+            "random".
+        weights: of GMod, see `gmod.load`.
+        trained_layers: with weights, how many of GMod's last layers are trained, the others stay
+            as they are; 4 (assumed, C17).
+
+    Returns:
+        keras.Model, pixels scaled to -1..1 (batch, size, size, 3) -> float32 (batch, d). Its
+        graph is flat: every layer can be had by name.
+
+    Raises:
+        ValueError: other parts, another start, or a size that does not fit them.
+    """
+    if tuple(parts) not in PARTS:
+        raise ValueError(f"parts={parts}: give one of {', '.join(map(str, PARTS))}.")
+    if start not in ("picture", "random"):
+        raise ValueError(f"start={start!r}: give 'picture' or 'random'.")
+    x = pixels = keras.Input((size, size, 3), name="pixels")
+    if "gmod" in parts:
+        x, token = gmod.transform(pixels, patch_size, width, depth, num_heads)
+    x = smod.blocks(x, dropout=dropout, order=order) if "smod" in parts else token
+    x = layers.Activation("linear", dtype="float32", name="features")(x)
+    model = keras.Model(pixels, x, name="_and_".join(parts))
+    if "gmod" in parts and weights is not None:
+        gmod.load(model, weights)
+        gmod.freeze(model, trained_layers)
+    elif "gmod" in parts and start == "picture":
+        gmod.start_as_picture(model)
+    return model
+
+
+def fit_extractor(
+    run,
+    train,
+    validation,
+    *,
+    epochs=20,
+    batch_size=32,
+    learning_rate=5e-4,
+    warmup=0.1,
+    weight_decay=1e-4,
+    clipnorm=1.0,
+    patience=None,
+    class_weight=True,
+    augment=None,
+    seed=0,
+    **architecture,
+):
+    """Train an extractor under a sigmoid head, or load the one that the run's folder holds.
+
+    The paper does not say how its extractor is trained; all of this is assumed (C17, C19).
+
+    Args:
+        run: smears.runs.Run. A killed training goes on from its last finished epoch.
+        train, validation: (store, rows, labels): path of a .npy of uint8 (n, size, size, 3), the
+            rows that are used, and their labels 0 or 1.
+        epochs, batch_size: of AdamW on binary cross-entropy. The epoch of the lowest validation
+            loss is kept.
+        learning_rate: the highest; it is reached after `warmup` of all steps and falls to zero on
+            a cosine.
+        weight_decay, clipnorm: of AdamW; the norm is that of each weight's gradient.
+        patience: epochs without a lower validation loss before training stops; None: never.
+        class_weight: whether to weight classes by n / (2 n_c).
+        augment: None, or "traditional", see `augmenter`.
+        seed: of weights, order and augmentation.
+        **architecture: see `extractor`; `size` must be the pictures'.
+
+    Returns:
+        keras.Model, the extractor without the head: `extractor.keras` in the run's folder.
+
+    Raises:
+        InputError: training labels of one class alone, or pictures of another size.
+    """
+    path = run.folder / "extractor.keras"
+    if path.exists():
+        return keras.saving.load_model(path, compile=False)
+    backend.seed(seed)
+    change = augmenter(augment)
+    sets = [
+        _pictures(*train, batch_size, shuffle=True, seed=seed, augmenter=change),
+        _pictures(*validation, batch_size),
+    ]
+    # The machine's, not the method's; a run that another machine goes on with keeps its own.
+    precision = run.facts.get("precision", backend.precision())
+    with backend.policy(precision):
+        model = extractor(**architecture)
+    _check(sets, model)
+    run.note(precision=precision, parameters=model.count_params())
+    head = layers.Dense(1, activation="sigmoid", dtype="float32", name="head")(model.output)
+    whole = keras.Model(model.input, head)
+    steps = epochs * len(sets[0])
+    rise = max(1, int(warmup * steps))
+    # Keras counts the steps of the decay from the end of the warm-up.
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rise), warmup_target=learning_rate, warmup_steps=rise
+    )
+    whole.compile(
+        keras.optimizers.AdamW(rate, weight_decay=weight_decay, clipnorm=clipnorm),
+        "binary_crossentropy",
+        metrics=["accuracy"],
+    )
+    callbacks = [
+        SettleNormalisation(_pictures(*train, batch_size, shuffle=True, seed=seed)),
+        keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=patience or epochs, restore_best_weights=True
+        ),
+    ]
+    weight = training.class_weights(sets[0].labels, 2) if class_weight else None
+    training.fit(
+        whole, *sets, run, epochs, class_weight=weight, callbacks=callbacks, title=model.name
+    )
+    fresh = run.folder / "extractor.partial.keras"
+    model.save(fresh, include_optimizer=False)
+    fresh.replace(path)
+    return model
+
+
+def features(model, store, path, batch_size=32):
+    """Show each picture of a store once to an extractor, and keep what comes out.
+
+    Args:
+        model: of `extractor` or `fit_extractor`.
+        store: path of a .npy of uint8 (n, size, size, 3).
+        path: pathlib.Path of the file to make, whole or not at all.
+        batch_size: pictures at a time.
+
+    Returns:
+        `path`, a .npy of float16 (n, d): at 15,000 x 12,544 it takes 376 MB, and memory stays flat.
+    """
+    count = len(np.load(store, mmap_mode="r"))
+    shown = _pictures(store, np.arange(count), np.zeros(count, int), batch_size)
+    write_stream(path, (count, model.output_shape[-1]), np.float16, outputs(model, shown))
+    return path
+
+
+def augmenter(kind):
+    """The Augmenter of "traditional augmentation" (Table 7), which the paper does not describe.
+
+    Flips and rotations by any angle, for a smear has no up; the corners are filled with what the
+    edge shows (assumed, C20).
+
+    Args:
+        kind: "traditional", or None for no augmentation.
+
+    Raises:
+        ValueError: another kind.
+    """
+    if kind is None:
+        return None
+    if kind != "traditional":
+        raise ValueError(f"augment={kind!r}: give 'traditional', or None.")
+    return Augmenter(rotation_range=180, horizontal_flip=True, vertical_flip=True)
+
+
+def _pictures(store, rows, labels, batch_size, **more):
+    return pictures.Pictures(
+        store, rows, labels, classes=1, batch_size=batch_size, preprocess="tf", **more
+    )
+
+
+def _check(sets, model):
+    found = np.unique(sets[0].labels)
+    if found.tolist() != [0, 1]:
+        raise InputError(f"an extractor learns from labels 0 and 1; these are {found.tolist()}")
+    for part in sets:
+        shape = np.load(part.store, mmap_mode="r").shape[1:]
+        if shape != model.input_shape[1:]:
+            raise InputError(
+                f"{part.store} holds pictures of {shape}, the extractor takes "
+                f"{model.input_shape[1:]}: give their size."
+            )
