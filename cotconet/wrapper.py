@@ -1,0 +1,192 @@
+"""What all selectors share: sets of features judged on a part of the training samples."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.feature_selection import SelectorMixin
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from cotconet.neighbours import HoldoutNeighbours
+
+# A third of the training samples judges. # C26
+FOLDS = 3
+
+
+class WrapperSelector(SelectorMixin, BaseEstimator):
+    """Search for a set of features with little error and few features, on training samples alone.
+
+    A third of the samples given to `fit` is held out (all of a subject on one side, where there
+    are groups); an estimator learns from the others. Fitness, the lower the better, is
+    `weight * error + (1 - weight) * share of features kept`.
+
+    Args of every selector:
+        estimator: "knn", k nearest neighbours on the features as they are (a fast path of our
+            own), or any scikit-learn classifier, cloned and fitted for each set.
+        n_neighbors: k for "knn".
+        weight: of the error.
+        max_samples: the most samples to learn from and to judge by, drawn once.
+        threads: of the linear algebra; None leaves it alone. More than 1 pays for thousands of
+            samples on a machine with nothing else to do.
+        random_state: int, RandomState or None.
+
+    Attributes:
+        support_: bool (features,), the best set seen, never empty.
+        n_evaluations_: sets judged. convergence_curve_: float (n_evaluations_,), the least
+            fitness after each. history_: DataFrame with a row a set judged: fitness, error, kept
+            (number of features), local (whether by local search).
+        inner_train_, inner_valid_: int arrays, the samples of fit that taught and judged.
+        n_features_in_, feature_names_in_: as in scikit-learn.
+
+    An interrupted fit leaves all these as they are at that moment, and raises.
+    """
+
+    def fit(self, X, y, groups=None):
+        """Search.
+
+        Args:
+            X: float (n, features), training samples alone. y: class labels (n,).
+            groups: str (n,), the subject of each sample, "" = unknown; None: none known.
+
+        Raises:
+            ValueError: NaN, one class, a class that cannot stand on both sides of the inner
+                split (one sample, or one subject).
+        """
+        X, y = validate_data(self, X, y, ensure_min_samples=2)
+        check_classification_targets(y)
+        state = check_random_state(self.random_state)
+        rng = np.random.default_rng(state.randint(1 << 31, size=4))
+        train, valid = inner_split(y, groups, rng)
+        train = _draw(train, y, self.max_samples[0], rng)
+        valid = _draw(valid, y, self.max_samples[1], rng)
+        self.inner_train_, self.inner_valid_ = train, valid
+        with (
+            threadpool_limits(self.threads),
+            tqdm(desc=type(self).__name__, unit="evaluation", leave=None) as bar,
+        ):
+            judge = Judge(self._errors(X[train], y[train], X[valid], y[valid]), self.weight, bar)
+            try:
+                self._search(judge, X[train], y[train], rng)
+            finally:
+                if judge.best is not None:
+                    self.support_ = judge.best
+                    self.history_ = judge.history()
+                    self.convergence_curve_ = np.minimum.accumulate(self.history_["fitness"])
+                    self.convergence_curve_ = self.convergence_curve_.to_numpy()
+                    self.n_evaluations_ = len(self.history_)
+        return self
+
+    def _errors(self, X_train, y_train, X_valid, y_valid):
+        """Function mask -> share of wrong predictions."""
+        if isinstance(self.estimator, str) and self.estimator == "knn":
+            model = HoldoutNeighbours(X_train, y_train, X_valid, y_valid, self.n_neighbors)
+            return lambda mask: model.errors([mask])[0]
+        if not hasattr(self.estimator, "fit"):
+            raise ValueError(f"estimator={self.estimator!r}: give 'knn' or a classifier")
+
+        def error(mask):
+            model = clone(self.estimator).fit(X_train[:, mask], y_train)
+            return np.mean(model.predict(X_valid[:, mask]) != y_valid)
+
+        return error
+
+    def _get_support_mask(self):
+        check_is_fitted(self, "support_")
+        return self.support_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+class Judge:
+    """Fitness of sets of features; remembers every one and the best.
+
+    Args:
+        errors: function mask -> error in 0..1. weight: of the error. bar: tqdm bar to move.
+    """
+
+    def __init__(self, errors, weight, bar):
+        self.errors, self.weight, self.bar = errors, weight, bar
+        self.best, self.least, self.rows = None, np.inf, []
+
+    def __call__(self, mask, local=False):
+        """Fitness of a bool mask (features,). `local`: it comes from a local search."""
+        kept = int(np.count_nonzero(mask))
+        error = self.errors(mask)
+        fitness = self.weight * error + (1 - self.weight) * kept / len(mask)
+        self.rows.append((fitness, error, kept, local))
+        if fitness < self.least:
+            self.best, self.least = mask.copy(), fitness
+        self.bar.update()
+        return fitness
+
+    def history(self):
+        """DataFrame, a row a judged set."""
+        return pd.DataFrame(self.rows, columns=["fitness", "error", "kept", "local"])
+
+
+def inner_split(y, groups, rng):
+    """Split samples into two thirds that teach and one that judges, each with every class.
+
+    Args:
+        y: labels (n,). groups: str (n,) or None. rng: numpy Generator.
+
+    Returns:
+        (indices that teach, indices that judge), int arrays, sorted.
+
+    Raises:
+        ValueError: one class, or a class that cannot be on both sides.
+    """
+    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(f"y has one class, {classes[0]}: selection needs two classes or more")
+    if counts.min() < 2:
+        raise ValueError(
+            f"class {classes[counts.argmin()]} has one sample: selection needs two or more of "
+            "each class, one to learn from and one to judge by"
+        )
+    seed = int(rng.integers(1 << 31))
+    everything = np.arange(len(y))
+    if groups is None:
+        size = min(max(round(len(y) / FOLDS), len(classes)), len(y) - len(classes))
+        parts = train_test_split(everything, test_size=size, stratify=codes, random_state=seed)
+        return np.sort(parts[0]), np.sort(parts[1])
+    groups = np.asarray(groups, str)
+    if groups.shape != (len(y),):
+        raise ValueError(f"groups has the shape {groups.shape}, but there are {len(y)} samples")
+    unit = np.where(groups == "", -1 - everything, pd.factorize(groups)[0])
+    folds = min(FOLDS, len(np.unique(unit)))
+    best, far = None, np.inf
+    if folds > 1:
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            # "least populated class": whether both sides have it is looked at here.
+            warnings.simplefilter("ignore", UserWarning)
+            for train, valid in splitter.split(codes, codes, unit):
+                both = all(len(np.unique(codes[part])) == len(classes) for part in (train, valid))
+                if both and abs(len(valid) / len(y) - 1 / FOLDS) < far:
+                    best, far = (train, valid), abs(len(valid) / len(y) - 1 / FOLDS)
+    if best is None:
+        raise ValueError(
+            "no inner split has every class on both sides: selection by subject needs two "
+            "subjects or more of each class. Give more subjects, or groups=None."
+        )
+    return best
+
+
+def _draw(index, y, most, rng):
+    """At most so many of the indices, each class in proportion, sorted."""
+    if len(index) <= most:
+        return index
+    index = rng.permutation(index)
+    place = pd.Series(y[index]).groupby(y[index])
+    share = (place.cumcount() / place.transform("size")).to_numpy()
+    return np.sort(index[np.argsort(share, kind="stable")[:most]])

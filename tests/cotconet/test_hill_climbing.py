@@ -1,0 +1,82 @@
+"""Adaptive beta-hill climbing follows Eq. 16 and 17, and never ends worse than it began."""
+
+import numpy as np
+import pytest
+
+from cotconet import hill_climbing
+
+
+def test_equations_16_and_17_by_hand():
+    assert hill_climbing.neighbourhood(1, 10, power=1) == pytest.approx(0.9)
+    assert hill_climbing.neighbourhood(4, 16, power=2) == pytest.approx(0.5)
+    assert hill_climbing.neighbourhood(10, 10, power=3) == 0
+    assert hill_climbing.exploration(0, 10, (0.001, 0.01)) == 0.001
+    assert hill_climbing.exploration(5, 10, (0.001, 0.01)) == pytest.approx(0.0055)
+    assert hill_climbing.exploration(10, 10, (0.001, 0.01)) == pytest.approx(0.01)
+
+
+def _looped(mask, n, beta, draws):
+    """The same move, bit by bit, on the same random numbers."""
+    flips, fresh, coins = draws
+    result = []
+    for bit in range(len(mask)):
+        value = bool(mask[bit])
+        if flips[bit] < n * hill_climbing.REACH:
+            value = not value
+        if fresh[bit] < beta:
+            value = coins[bit] < 0.5
+        result.append(value)
+    return result
+
+
+@pytest.mark.parametrize(("n", "beta"), [(0.9, 0.2), (0.4, 0.01), (1.0, 1.0)])
+def test_a_neighbour_agrees_with_plain_loops(n, beta):
+    mask = np.random.default_rng(0).random(300) < 0.5
+    found = hill_climbing.neighbour(mask, n, beta, np.random.default_rng(5))
+    rng = np.random.default_rng(5)
+    draws = [rng.random(300) for _ in range(3)]
+    assert (draws[0] < n * hill_climbing.REACH).any()
+    assert found.tolist() == _looped(mask, n, beta, draws)
+
+
+def test_without_reach_one_bit_flips():
+    mask = np.zeros(50, bool)
+    found = hill_climbing.neighbour(mask, 0.0, 0.0, np.random.default_rng(0))
+    assert found.sum() == 1
+    assert not mask.any()  # the start is left alone
+
+
+def test_the_legacy_form_restores_all_bits_at_beta_one_and_flips_up_to_a_third():
+    mask = np.random.default_rng(0).random(100) < 0.5
+    rng = np.random.default_rng(1)
+    assert (hill_climbing.legacy_neighbour(mask, 1.0, rng) == mask).all()
+    moved = [(hill_climbing.legacy_neighbour(mask, 0.0, rng) ^ mask).sum() for _ in range(300)]
+    assert min(moved) == 1
+    assert max(moved) == 30
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_climbing_accepts_what_is_not_worse_and_asks_once_an_iteration(legacy):
+    target = np.random.default_rng(0).random(40) < 0.5
+    start, asked = np.ones(40, bool), []
+
+    def distance(mask):
+        asked.append(mask.copy())
+        return int((mask ^ target).sum())
+
+    mask, fitness = hill_climbing.climb(
+        start, distance(start), distance, np.random.default_rng(1), iterations=200, legacy=legacy
+    )
+    assert len(asked) == 201
+    assert fitness == (mask ^ target).sum() < (start ^ target).sum() / 2
+    assert start.all()
+
+
+def test_climbing_never_asks_for_an_empty_set():
+    start = np.arange(4) == 0
+    sizes = []
+    hill_climbing.climb(
+        start, 1.0, lambda mask: sizes.append(mask.sum()) or mask.sum(), np.random.default_rng(0),
+        iterations=100,
+    )  # fmt: skip
+    assert min(sizes) == 1

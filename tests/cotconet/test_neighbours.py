@@ -1,0 +1,126 @@
+"""Fast hold-out neighbours predict what scikit-learn predicts, for any mask, in any order."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.neighbors import KNeighborsClassifier
+
+from cotconet import neighbours
+from cotconet.neighbours import HoldoutNeighbours
+
+
+def _data(classes=2, n=120, features=30, scale=1.0, seed=0):
+    X, y = make_classification(
+        n, features, n_informative=8, n_classes=classes, class_sep=0.5, random_state=seed
+    )
+    X = X * scale + 5
+    part = 2 * n // 3
+    return X[:part], y[:part], X[part:], y[part:]
+
+
+def _masks(features, count, seed=0):
+    """Fresh masks and walks of a few bits by turns, single features and all of them too."""
+    rng = np.random.default_rng(seed)
+    mask = np.ones(features, bool)
+    yield mask
+    yield np.arange(features) == 3
+    for i in range(count):
+        near = mask ^ (rng.random(features) < 2 / features)
+        mask = near if i % 3 else rng.random(features) < rng.random()
+        mask[rng.integers(features)] = True
+        yield mask.copy()
+
+
+@pytest.mark.parametrize("k", [1, 4, 5])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_predictions_are_those_of_scikit_learn(k, classes, dtype):
+    X_train, y_train, X_valid, y_valid = _data(classes)
+    X_train, X_valid = X_train.astype(dtype), X_valid.astype(dtype)
+    names = np.array(["b", "a", "c"])  # votes are tied at k = 4: the smallest label wins
+    model = HoldoutNeighbours(X_train, names[y_train], X_valid, names[y_valid], k)
+    for mask in _masks(30, 60):
+        own = KNeighborsClassifier(k).fit(X_train[:, mask], names[y_train])
+        expected = own.predict(X_valid[:, mask])
+        np.testing.assert_array_equal(model.predict(mask), expected)
+        assert model.errors([mask])[0] == pytest.approx(np.mean(expected != names[y_valid]))
+
+
+def test_a_class_that_was_not_taught_counts_as_wrong():
+    X_train, y_train, X_valid, y_valid = _data()
+    model = HoldoutNeighbours(X_train, y_train, X_valid, np.full(len(y_valid), 7))
+    assert model.errors([np.ones(30, bool)]).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("memory", [1, 10_000_000])
+def test_the_order_of_masks_and_the_memory_change_nothing(memory):
+    parts = _data(features=50)
+    masks = list(_masks(50, 80))
+    one = HoldoutNeighbours(*parts, memory=memory)
+    forward = one.errors(masks)
+    assert one.slots == (1 if memory == 1 else neighbours.MOST_KEPT)
+    backward = HoldoutNeighbours(*parts).errors(masks[::-1])[::-1]
+    np.testing.assert_array_equal(forward, backward)
+
+
+def test_the_next_mask_costs_only_what_differs():
+    model = HoldoutNeighbours(*_data(features=64))
+    mask = np.arange(64) % 2 == 0
+    model.errors([mask])
+    assert model.columns == 32
+    mask[:3] ^= True
+    model.errors([mask, mask])
+    assert model.columns == 35
+
+
+def test_drift_is_bounded_and_known():
+    model = HoldoutNeighbours(*_data(features=40, scale=100.0), memory=1)
+    rng = np.random.default_rng(1)
+    mask, worst = rng.random(40) < 0.5, 0
+    for _ in range(400):
+        mask = mask ^ (np.arange(40) == rng.integers(40))
+        model.predict(mask)
+        assert model.terms[0] <= neighbours.RENEWAL * 40
+        bound = neighbours.ROUNDING * model.terms[0] ** 0.5 * model.largest
+        middle = model.X_train.mean(0)
+        valid, train = (x[:, mask] - middle[mask] for x in (model.X_valid, model.X_train))
+        for part, distances in zip(model.parts, model.distances[0], strict=True):
+            exact = np.square(train[part]).sum(1) - 2 * valid @ train[part].T
+            worst = max(worst, np.abs(distances - exact).max() / bound)
+    assert 0 < worst < 1
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("k", [1, 3])
+def test_near_ties_are_settled_by_exact_distances(k, classes):
+    """Distances that float32 cannot tell apart decide the class."""
+    rng = np.random.default_rng(2)
+    y_train = np.arange(20) % classes
+    y_train = np.concatenate([y_train, (y_train + 1) % classes])  # twins are of different classes
+    X_train = rng.normal(size=(40, 6)) * 1000
+    X_train[20:] = X_train[:20] * (1 + 1e-9)
+    X_valid = rng.normal(size=(30, 6)) * 1000
+    model = HoldoutNeighbours(X_train, y_train, X_valid, np.zeros(30), k)
+    for mask in _masks(6, 10):
+        exact = np.square(X_valid[:, None, mask] - X_train[:, mask]).sum(2)
+        nearest = y_train[np.argsort(exact, axis=1, kind="stable")[:, :k]]
+        votes = (nearest[:, :, None] == np.arange(classes)).sum(1)
+        np.testing.assert_array_equal(model.predict(mask), votes.argmax(1))
+    assert model.settled >= 30
+
+
+def test_of_equally_distant_samples_the_first_counts():
+    X_train, y_train = np.array([[1.0], [-1], [1], [-1], [1]]), np.array([0, 1, 1, 1, 1])
+    model = HoldoutNeighbours(X_train, y_train, np.zeros((1, 1)), [0], 1)
+    assert model.predict([True]).tolist() == [0]
+
+
+@pytest.mark.parametrize("y_train", [[0, 1, 1], [0, 1, 2]])
+def test_with_fewer_samples_than_k_all_vote(y_train):
+    model = HoldoutNeighbours(np.array([[0.0], [1], [2]]), y_train, np.zeros((2, 1)), [0, 0], 5)
+    assert model.predict([True]).tolist() == ([1, 1] if y_train == [0, 1, 1] else [0, 0])
+
+
+def test_an_empty_mask_is_an_error():
+    with pytest.raises(ValueError, match="selects no feature"):
+        HoldoutNeighbours(*_data()).predict(np.zeros(30, bool))
