@@ -1,0 +1,52 @@
+"""CoTCoNet's Figure 6 draws what the searches found, at equal evaluations."""
+
+import numpy as np
+import pytest
+
+from cotconet import figures
+from cotconet.stability import jaccard, stability
+from smears.reports import pyplot
+
+
+@pytest.fixture(scope="module")
+def found():
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 2
+    X = rng.normal(size=(150, 60))
+    X[:, :5] += y[:, None]
+    groups = np.array([f"s{i // 6}" for i in range(150)])
+    small = {"population": 5, "iterations": 8, "local_iterations": 5}
+    return figures.searches(X, y, groups, seeds=range(3), **small)
+
+
+def test_no_search_judges_more_sets_than_another(found):
+    counts = {name: {s.n_evaluations_ for s in fitted} for name, fitted in found.items()}
+    assert counts.pop("mutual information") == counts.pop("L1 path") == {60}  # 60 of 60 features
+    assert set(counts) == {"SCA + adaptive β-hill climbing", "SCA alone", "random sets"}
+    assert all(count == {80} for count in counts.values())
+
+
+def test_seeds_share_their_inner_split_over_selectors(found):
+    for seed in range(3):
+        splits = {tuple(fitted[seed].inner_valid_) for fitted in found.values()}
+        assert len(splits) == 1
+
+
+def test_curves_numbers_and_stability_are_drawn(found):
+    figure, lines = figures.draw_searches(found)
+    figure.canvas.draw()
+    curves, kept, stable = figure.axes
+    for line, (name, fitted) in zip(curves.lines, found.items(), strict=True):
+        assert line.get_label() == name
+        ends = [s.convergence_curve_[-1] for s in fitted]
+        assert line.get_ydata()[-1] == pytest.approx(np.median(ends))
+        assert len(line.get_ydata()) == 80
+    middles = [line.get_xdata()[0] for line in kept.lines[1::2]]
+    assert middles == [np.median([s.support_.sum() for s in f]) for f in found.values()]
+    for line, (name, fitted) in zip(lines, found.items(), strict=False):
+        masks = [s.support_ for s in fitted]
+        assert line.startswith(name)
+        assert f"stability {stability(masks)[0]:.2f}" in line
+        assert f"Jaccard {jaccard(masks):.2f}" in line
+    assert len(stable.lines) == 1 + 3 * 5  # the line at 0; interval, estimate and Jaccard of each
+    pyplot().close(figure)
