@@ -1,0 +1,387 @@
+"""LeuSAM: a Segment Anything model trained for leukocytes on keras-hub's layers (section 3.2)."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from cotconet import region
+from cotconet.prompts import Prompted, box_prompt
+from cotconet.segmentation import otsu_watershed
+from smears import backend, training
+from smears.arrays import write_stream
+from smears.images import resize
+from smears.runs import write_whole
+
+# "base" is ViT-B as published (Kirillov et al. 2023). "small" and "tiny" are ours, to be trained
+# from scratch (assumed, C9); their finer patches make up for the smaller picture.
+SIZES = {
+    "base": {
+        "image_size": 1024, "patch_size": 16, "hidden_size": 768, "num_layers": 12,
+        "num_heads": 12, "global_layers": [2, 5, 8, 11], "window_size": 14, "channels": 256,
+        "decoder_dim": 2048, "decoder_heads": 8,
+    },
+    "small": {
+        "image_size": 128, "patch_size": 8, "hidden_size": 96, "num_layers": 4, "num_heads": 4,
+        "global_layers": [1, 3], "window_size": 4, "channels": 64, "decoder_dim": 128,
+        "decoder_heads": 4,
+    },
+    "tiny": {
+        "image_size": 64, "patch_size": 8, "hidden_size": 32, "num_layers": 2, "num_heads": 2,
+        "global_layers": [1], "window_size": 2, "channels": 32, "decoder_dim": 64,
+        "decoder_heads": 2,
+    },
+}  # fmt: skip
+PRESET = "sam_base_sa1b"
+
+
+def sam(size="small", image_size=None, weights=None):
+    """Build a SAMBackbone of keras-hub: image encoder, prompt encoder and mask decoder.
+
+    Args:
+        size: key of `SIZES`, or a dict of the same kind.
+        image_size: side of its pictures, a multiple of the patches; default the size's own.
+        weights: None: random. "sa1b": SA-1B's for ViT-B, which keras-hub downloads, whatever the
+            size says. A path: a keras-hub preset folder, likewise, or a file .weights.h5 of a
+            backbone of this size.
+
+    Returns:
+        keras_hub.models.SAMBackbone in float32.
+    """
+    from keras_hub.layers import SAMMaskDecoder, SAMPromptEncoder
+    from keras_hub.models import SAMBackbone, SAMImageSegmenter, ViTDetBackbone
+
+    if weights == "sa1b" or (weights and Path(weights).is_dir()):
+        preset = PRESET if weights == "sa1b" else str(weights)
+        return SAMImageSegmenter.from_preset(preset, dtype="float32").backbone
+    s = SIZES[size] if isinstance(size, str) else size
+    side = image_size or s["image_size"]
+    grid, channels = side // s["patch_size"], s["channels"]
+    backbone = SAMBackbone(
+        image_encoder=ViTDetBackbone(
+            hidden_size=s["hidden_size"], num_layers=s["num_layers"],
+            intermediate_dim=4 * s["hidden_size"], num_heads=s["num_heads"],
+            global_attention_layer_indices=s["global_layers"], patch_size=s["patch_size"],
+            window_size=s["window_size"], num_output_channels=channels,
+            image_shape=(side, side, 3),
+        ),
+        prompt_encoder=SAMPromptEncoder(
+            hidden_size=channels, image_embedding_size=(grid, grid), input_image_size=(side, side)
+        ),
+        mask_decoder=SAMMaskDecoder(
+            num_layers=2, hidden_size=channels, intermediate_dim=s["decoder_dim"],
+            num_heads=s["decoder_heads"], embedding_dim=channels, iou_head_hidden_dim=channels,
+        ),
+    )  # fmt: skip
+    if weights:
+        backbone.load_weights(weights)
+    return backbone
+
+
+@keras.saving.register_keras_serializable("cotconet")
+def dice_bce(truth, logits):
+    """Soft Dice with squares in its denominator plus cross-entropy, unweighted.
+
+    What MedSAM trains with (Ma et al. 2024); the paper states no loss (assumed, C9).
+
+    Args:
+        truth: float (n, g, g), 0..1. logits: float (n, g, g).
+
+    Returns:
+        float (n,).
+    """
+    ops = keras.ops
+    said = ops.sigmoid(logits)
+    common = ops.sum(truth * said, axis=(1, 2))
+    total = ops.sum(truth**2, axis=(1, 2)) + ops.sum(said**2, axis=(1, 2))
+    entropy = ops.maximum(logits, 0) - logits * truth + ops.log1p(ops.exp(-ops.abs(logits)))
+    return 1 - (2 * common + 1e-5) / (total + 1e-5) + ops.mean(entropy, axis=(1, 2))
+
+
+@keras.saving.register_keras_serializable("cotconet")
+def mask_dice(truth, logits):
+    """Dice of the masks at the decoder's resolution, float (n,); 1 where both are empty."""
+    ops = keras.ops
+    truth, said = ops.cast(truth >= 0.5, "float32"), ops.cast(logits > 0, "float32")
+    total = ops.sum(truth, axis=(1, 2)) + ops.sum(said, axis=(1, 2))
+    common = ops.sum(truth * said, axis=(1, 2))
+    return ops.where(total > 0, 2 * common / ops.maximum(total, 1), 1.0)
+
+
+@keras.saving.register_keras_serializable("cotconet")
+class BoxPrompt(keras.layers.Layer):
+    """What a SAMPromptEncoder makes of one box a picture and no other prompt.
+
+    The same numbers as its own call, without the zero-length points and masks that this needs,
+    and with a matrix product of three axes: TensorFlow 2.21's of four, one of them 1, writes
+    beyond its memory on processors where it takes oneDNN, so that the process dies.
+
+    Args:
+        encoder: keras_hub.layers.SAMPromptEncoder.
+
+    Input: float (n, 2, 2), [[x0, y0], [x1, y1]] in pixels. Output: (n, 2, c) of the corners,
+    (n, g, g, c) for "no mask", (1, g, g, c) of the places.
+    """
+
+    def __init__(self, encoder, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+
+    def build(self, input_shape):
+        if not self.encoder.built:
+            self.encoder.build()
+        self.built = True
+
+    def call(self, boxes):
+        ops, encoder, one = keras.ops, self.encoder, keras.ops.arange(1, dtype="int32")
+        grid, places = encoder.image_embedding_size, encoder.positional_embedding_layer
+        corners = places.encode_coordinates(boxes + 0.5, encoder.input_image_size)
+        kinds = [encoder.top_left_corner_embed(one), encoder.bottom_right_corner_embed(one)]
+        shape = (ops.shape(boxes)[0], *grid, encoder.hidden_size)
+        dense = ops.broadcast_to(encoder.no_mask_embed(one)[:, None, None], shape)
+        return corners + ops.concatenate(kinds), dense, places.encode_image(grid)[None]
+
+    def get_config(self):
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder}
+
+    @classmethod
+    def from_config(cls, config):
+        encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
+        return cls(encoder, **config)
+
+
+class LeuSAM:
+    """A segmenter (see cotconet.segmentation): picture, and the box of a cell, to its mask.
+
+    One box is one object, so the mask is of one cell. keras-hub's own SAM can only predict
+    (`SAMImageSegmenter.fit` raises), so its layers are put into plain models here. Pictures are
+    resized to a square, as MedSAM does; the first of SAM's four masks is trained, the other three
+    and the head that judges them are left as they are.
+
+    Args:
+        size, image_size, weights: see `sam`. With weights, both encoders are frozen and the mask
+            decoder is trained; without, the whole.
+        seed: of random weights and of the training's order and jitter; None: the weights are
+            random as Keras's own generator stands, and it is left alone.
+    """
+
+    def __init__(self, size="small", image_size=None, weights=None, seed=0):
+        if seed is not None:
+            backend.seed(seed)
+        backbone = sam(size, image_size, weights)
+        encoder, decoder = backbone.image_encoder, backbone.mask_decoder
+        self.frozen, self.seed = weights is not None, seed or 0
+        self.config = _config(backbone)
+        self.side = self.config["image_size"]
+        self.grid = 4 * self.side // self.config["patch_size"]
+        encoder.trainable = not self.frozen
+        prompts = backbone.prompt_encoder
+        prompts.trainable = not self.frozen
+        # No gradient comes to other prompts than boxes, to masks two to four and to their judge.
+        for part in (
+            prompts.foreground_point_embed, prompts.background_point_embed,
+            prompts.not_a_point_embed, prompts.mask_downscaler,
+            *decoder.output_hypernetworks_mlps[1:], decoder.iou_prediction_head,
+        ):  # fmt: skip
+            part.trainable = False
+        boxes = keras.Input((2, 2), name="boxes")
+        stored = keras.Input(encoder.output.shape[1:], name="embeddings")
+        corners, dense, places = BoxPrompt(prompts)(boxes)
+
+        def first_mask(embeddings):
+            return decoder(embeddings, places, corners, dense)["masks"][:, 0]
+
+        self.encoder = encoder
+        self.network = keras.Model(
+            {"images": encoder.input, "boxes": boxes}, first_mask(encoder.output), name="leusam"
+        )
+        self.decoder = keras.Model(
+            {"embeddings": stored, "boxes": boxes}, first_mask(stored), name="leusam_decoder"
+        )
+
+    def fit(
+        self, images, masks, run, *, epochs=None, batch_size=None, learning_rate=None, jitter=0.1,
+        augmenter=None, validation=None, title="LeuSAM",
+    ):  # fmt: skip
+        """Train on pictures and masks of their cells, prompted by the masks' boxes.
+
+        AdamW with weight decay 0.01, a short warm-up and cosine decay; the weights of the epoch
+        with the best validation loss are kept. Killed, it goes on with the next epoch. A run that
+        has its weights is not trained again.
+
+        Args:
+            images: sequence of uint8 (h, w, 3), any sizes. masks: of bool (h, w).
+            run: smears.runs.Run: history.csv, and leusam.json with leusam.weights.h5 at the end.
+            epochs, batch_size, learning_rate: default 10, 2 and 1e-4 for a frozen encoder (as
+                MedSAM), else 60, 16 and 1e-3 (assumed, C9).
+            jitter: each side of a box is moved by up to so much of its width or height, in
+                training alone.
+            augmenter: smears.augmentation.Augmenter, new in each epoch; only where the encoder
+                is trained, since a frozen one sees each picture once.
+            validation: (images, masks) or None.
+            title: on the progress bar.
+
+        Returns:
+            self.
+
+        Raises:
+            ValueError: no pictures, a mask of another size or with nothing in it, or an augmenter
+                for a frozen encoder.
+        """
+        if (run.folder / "leusam.weights.h5").exists():
+            self.network.load_weights(run.folder / "leusam.weights.h5")
+            return self
+        if self.frozen and augmenter:
+            raise ValueError("augmenter: a frozen encoder sees each picture once; give None")
+        batch_size = batch_size or (2 if self.frozen else 16)
+        epochs = epochs or (10 if self.frozen else 60)
+        rate = learning_rate or (1e-4 if self.frozen else 1e-3)
+        cache = run.folder / "cache"
+        train = Prompted(
+            *self._stored(images, masks, cache, "train"), self.side, self.grid, jitter=jitter,
+            batch_size=batch_size, augmenter=augmenter, shuffle=True, seed=self.seed,
+        )  # fmt: skip
+        watched, callbacks = None, []
+        if validation is not None:
+            watched = Prompted(
+                *self._stored(*validation, cache, "validation"), self.side, self.grid,
+                batch_size=batch_size,
+            )  # fmt: skip
+            callbacks = [
+                keras.callbacks.EarlyStopping(
+                    monitor="val_loss", patience=epochs, restore_best_weights=True
+                )
+            ]
+        model = self.decoder if self.frozen else self.network
+        steps = epochs * len(train)
+        warmup = max(1, steps // 20)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup
+        )
+        model.compile(
+            keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0),
+            dice_bce,
+            metrics=[mask_dice],
+        )
+        run.write_environment()
+        training.fit(model, train, watched, run, epochs, callbacks=callbacks, title=title)
+        self.save(run.folder)
+        for folder in (cache, run.folder / "checkpoint"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return self
+
+    def _stored(self, images, masks, cache, name):
+        """Paths of the inputs and of the masks in two files, made once (see `Prompted`)."""
+        count = len(images)
+        if count == 0 or count != len(masks):
+            raise ValueError(f"{count} pictures and {len(masks)} masks: give as many, not none")
+        wrong = [
+            i for i in range(count) if images[i].shape[:2] != masks[i].shape or not masks[i].any()
+        ]
+        if wrong:
+            raise ValueError(
+                f"masks {', '.join(map(str, wrong[:5]))} ({len(wrong)} of {count}) have nothing "
+                "in them, or another size than their picture: leave those pictures out"
+            )
+        side = self.grid if self.frozen else self.side
+        shapes = (self.encoder.output.shape[1:] if self.frozen else (side, side, 3), (side, side))
+        paths = [cache / f"{name}-{what}.npy" for what in ("inputs", "masks")]
+        if not paths[0].exists():
+            kind = np.float16 if self.frozen else np.uint8
+            rows = self._embeddings(images) if self.frozen else self._resized(images)
+            write_stream(paths[0], (count, *shapes[0]), kind, rows)
+        if not paths[1].exists():
+            write_stream(paths[1], (count, side, side), np.uint8, _shrunk(masks, side))
+        return paths
+
+    def _resized(self, images):
+        for image in images:
+            yield resize(np.asarray(image), self.side)[None]
+
+    def _embeddings(self, images, batch_size=4):
+        """What the frozen encoder makes of each picture, once, memory flat."""
+        with tqdm(total=len(images), desc="Image embeddings", unit="picture", leave=None) as bar:
+            for start in range(0, len(images), batch_size):
+                part = [images[i] for i in range(start, min(start + batch_size, len(images)))]
+                batch = np.concatenate(list(self._resized(part))).astype(np.float32) / 255
+                yield np.asarray(self.encoder.predict_on_batch(batch))
+                bar.update(len(part))
+
+    def __call__(self, image, box=None):
+        """The mask of one cell.
+
+        Args:
+            image: uint8 (h, w, 3).
+            box: (x0, y0, x1, y1) in its pixels, end exclusive; None: round the mask that the
+                colour threshold finds (`otsu_watershed`), as the paper has a region step before
+                LeuSAM (stated: 3.2; C10); the whole picture where it finds nothing.
+
+        Returns:
+            bool (h, w).
+        """
+        return self.masks([image], None if box is None else [box])[0]
+
+    def masks(self, images, boxes=None, batch_size=8):
+        """List of masks, bool (h, w), of a sequence of pictures; see `__call__`."""
+        if boxes is None:
+            boxes = [region.box(otsu_watershed(np.asarray(image)), 0) for image in images]
+        batch_size = 1 if len(images) == 1 else batch_size  # one shape for all that come in sets
+        found = []
+        for start in range(0, len(images), batch_size):
+            rows = range(start, min(start + batch_size, len(images)))
+            part = [np.asarray(images[i]) for i in rows]
+            x = np.zeros((batch_size, self.side, self.side, 3), np.float32)
+            corners = np.zeros((batch_size, 2, 2), np.float32)
+            for place, (row, image) in enumerate(zip(rows, part, strict=True)):
+                x[place] = resize(image, self.side) / np.float32(255)
+                corners[place] = box_prompt(boxes[row], image.shape[:2], self.side)
+            logits = np.asarray(self.network.predict_on_batch({"images": x, "boxes": corners}))
+            for image, plane in zip(part, logits, strict=False):
+                size = image.shape[1::-1]
+                found.append(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) > 0)
+        return found
+
+    def save(self, folder):
+        """Write leusam.json and leusam.weights.h5, each whole or not at all."""
+        folder = Path(folder)
+        state = {"config": self.config, "frozen": self.frozen, "seed": self.seed}
+        write_whole(folder / "leusam.json", json.dumps(state, indent=1))
+        fresh = folder / "leusam.partial.weights.h5"
+        self.network.save_weights(fresh)
+        fresh.replace(folder / "leusam.weights.h5")
+
+    @classmethod
+    def load(cls, folder):
+        """Read what `save` wrote: numbers and text only, so nothing in it is run."""
+        folder = Path(folder)
+        state = json.loads((folder / "leusam.json").read_text(encoding="utf-8"))
+        loaded = cls(state["config"], seed=None)
+        loaded.frozen, loaded.seed = state["frozen"], state["seed"]
+        loaded.network.load_weights(folder / "leusam.weights.h5")
+        return loaded
+
+
+def _config(backbone):
+    """The dict, of the kind in `SIZES`, that builds a backbone like this one."""
+    encoder, decoder = backbone.image_encoder, backbone.mask_decoder
+    return {
+        "image_size": encoder.image_shape[0], "patch_size": encoder.patch_size,
+        "hidden_size": encoder.hidden_size, "num_layers": encoder.num_layers,
+        "num_heads": encoder.num_heads,
+        "global_layers": list(encoder.global_attention_layer_indices),
+        "window_size": encoder.window_size, "channels": encoder.num_output_channels,
+        "decoder_dim": decoder.transformer.intermediate_dim,
+        "decoder_heads": decoder.transformer.num_heads,
+    }  # fmt: skip
+
+
+def _shrunk(masks, side):
+    """Each mask as uint8 (1, side, side), 255 inside, the share of the cell at its rim."""
+    for mask in masks:
+        plane = np.asarray(mask).astype(np.uint8) * 255
+        yield cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA)[None]
