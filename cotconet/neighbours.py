@@ -49,26 +49,26 @@ class HoldoutNeighbours:
         n, m = len(self.X_train), len(self.X_valid)
         self.k = min(n_neighbors, n)
         half = (self.k + 1) // 2
-        self.halves = (
-            self.k % 2 and len(self.classes) == 2 and np.bincount(self.codes).min() >= half
-        )
-        if self.halves:
-            self.parts = [np.flatnonzero(self.codes == code) for code in (0, 1)]
-            self.passes = half
-        else:
-            self.parts = [np.arange(n)]
-            self.passes = min(self.k + 1, n)
+        counts = np.bincount(self.codes)
+        self.halves = self.k % 2 and len(counts) == 2 and counts.min() >= half
+        self.passes = half if self.halves else min(self.k + 1, n)
+        # Each class's samples stand together, in parts of equal width, so that one argmin serves
+        # both; a multiple of 16 is what it is fastest at. What is left over is infinitely far.
+        part = self.codes if self.halves else np.zeros(n, int)
+        place = pd.Series(part).groupby(part).cumcount().to_numpy()
+        self.width = -(-(counts.max() if self.halves else n) // 16) * 16
+        self.columns_of = part * self.width + place
+        self.filled = np.zeros((part.max() + 1) * self.width, bool)
+        self.filled[self.columns_of] = True
         # Distances do not depend on the origin; near it they lose least.
         middle = self.X_train.mean(0, dtype=np.float64)
         valid = np.ascontiguousarray((self.X_valid - middle).T, np.float32)
-        self.train = [
-            np.ascontiguousarray((self.X_train[part] - middle).T, np.float32) for part in self.parts
-        ]
-        near = max(np.square(train).sum(0).max() for train in self.train) ** 0.5
-        far = np.square(valid).sum(0).max() ** 0.5
+        self.train = np.zeros((len(valid), len(self.filled)), np.float32)
+        self.train[:, self.columns_of] = (self.X_train - middle).T
+        near, far = (np.square(x).sum(0).max() ** 0.5 for x in (self.train, valid))
         self.largest = float(near * (near + 2 * far))
         self.valid = valid * np.float32(-2)
-        self.starts = [np.arange(m) * len(part) for part in self.parts]
+        self.starts = np.arange(m * (part.max() + 1)) * self.width
         self.slots = int(np.clip(memory // (4 * n * m), 1, MOST_KEPT))
         self.distances = []
         self.masks = np.zeros((self.slots, len(valid)), bool)
@@ -98,17 +98,15 @@ class HoldoutNeighbours:
         if not mask.any():
             raise ValueError("the mask selects no feature: neighbours need at least one")
         slot = self._slot(mask)
-        nearest = [self._nearest(slot, number) for number in range(len(self.parts))]
+        found, values = self._nearest(slot)
         # Rounding errors add up as a random walk (Higham and Mary 2019), each at most one rounding
         # of the largest partial sum; most are far smaller.
         doubt = 2 * ROUNDING * self.terms[slot] ** 0.5 * self.largest
         if self.halves:
-            (_, zero), (_, one) = nearest
-            border, gap = zero[-1], one[-1] - zero[-1]
-            winners = (gap < 0).astype(np.intp)
-            unsure = np.abs(gap) <= doubt
+            border, other = values[-1].reshape(-1, 2).T
+            winners = (other < border).astype(np.intp)
+            unsure = np.abs(other - border) <= doubt
         else:
-            found, values = nearest[0]
             votes = self.codes[found[: self.k]]
             winners = (votes == np.arange(len(self.classes))[:, None, None]).sum(1).argmax(0)
             if self.passes == self.k:
@@ -118,26 +116,24 @@ class HoldoutNeighbours:
             winners[row] = self._settle(slot, row, border[row], doubt, mask)
         return winners
 
-    def _nearest(self, slot, number):
-        """(places, distances), both (passes, m), of the nearest samples in one part."""
-        distances, starts = self.distances[slot][number], self.starts[number]
-        flat = distances.reshape(-1)
-        found = np.empty((self.passes, len(distances)), np.intp)
-        values = np.empty((self.passes, len(distances)), np.float32)
+    def _nearest(self, slot):
+        """(places, distances) of the nearest samples in each part, both (passes, m * parts)."""
+        flat = self.distances[slot].reshape(-1)
+        rows = flat.reshape(-1, self.width)
+        found = np.empty((self.passes, len(rows)), np.intp)
+        values = np.empty((self.passes, len(rows)), np.float32)
         for i in range(self.passes):
-            distances.argmin(1, out=found[i])
-            place = found[i] + starts
+            rows.argmin(1, out=found[i])
+            place = found[i] + self.starts
             flat.take(place, out=values[i], mode="clip")  # "raise" would copy
             flat[place] = np.inf
-        flat[found + starts] = values
+        flat[found + self.starts] = values
         return found, values
 
     def _settle(self, slot, row, border, doubt, mask):
         """Code of the class that wins, for one sample, by exact distances near the border."""
         self.settled += 1
-        apart = np.empty(len(self.X_train), np.float32)
-        for part, distances in zip(self.parts, self.distances[slot], strict=True):
-            apart[part] = distances[row]
+        apart = self.distances[slot][row, self.columns_of]
         votes = np.bincount(self.codes[apart < border - doubt], minlength=len(self.classes))
         candidates = np.flatnonzero(np.abs(apart - border) <= doubt)
         own = self.X_valid[row, mask].astype(np.float64)
@@ -156,8 +152,8 @@ class HoldoutNeighbours:
         spare = made < self.slots and (not made or differ[slot] > len(mask) // 8)
         if spare or differ[slot] >= size:
             if made < self.slots:
-                shape = len(self.X_valid)
-                self.distances.append([np.empty((shape, len(p)), np.float32) for p in self.parts])
+                shape = len(self.X_valid), len(self.filled)
+                self.distances.append(np.empty(shape, np.float32))
                 slot = made
             else:
                 slot = self.used.argmin()
@@ -179,17 +175,19 @@ class HoldoutNeighbours:
         self.valid.take(changed, 0, out=valid[:count], mode="clip")
         valid[:count] *= sign[:, None]
         valid[count] = 1
-        for whole, distances in zip(self.train, self.distances[slot], strict=True):
-            train = np.empty((count + 1, whole.shape[1]), np.float32)
-            whole.take(changed, 0, out=train[:count], mode="clip")
-            # The training samples' squared lengths ride along as one more column.
-            train[count] = sign @ np.square(train[:count])
-            # distances += valid.T @ train, in place, for which NumPy has no call. An array in C
-            # order is its transpose in Fortran's.
-            sgemm(
-                1, train.T, valid.T, beta=float(self.terms[slot] > 0), c=distances.T,
-                overwrite_c=1, trans_b=1,
-            )  # fmt: skip
+        train = np.empty((count + 1, len(self.filled)), np.float32)
+        self.train.take(changed, 0, out=train[:count], mode="clip")
+        # The training samples' squared lengths ride along as one more column.
+        train[count] = sign @ np.square(train[:count])
+        fresh = not self.terms[slot]
+        if fresh:
+            train[count, ~self.filled] = np.inf
+        # distances += valid.T @ train, in place, for which NumPy has no call. An array in C order
+        # is its transpose in Fortran's.
+        sgemm(
+            1, train.T, valid.T, beta=0 if fresh else 1, c=self.distances[slot].T,
+            overwrite_c=1, trans_b=1,
+        )  # fmt: skip
         self.masks[slot] = mask
         self.terms[slot] += count
         self.columns += count

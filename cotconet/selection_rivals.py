@@ -1,4 +1,4 @@
-"""Other ways to choose features, judged like the sine cosine selector and as often."""
+"""Other ways to choose features, judged like the sine cosine selector and as often (C27)."""
 
 import numpy as np
 from sklearn.feature_selection import mutual_info_classif
