@@ -6,10 +6,25 @@ from tqdm import tqdm
 from cotconet.selection import SineCosineSelector
 from cotconet.selection_rivals import RandomSelector, RankingSelector
 from cotconet.stability import jaccard, stability
+from smears import InputError
 from smears.reports import pyplot
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#56B4E9", "#7F7F7F", "#E69F00", "#D55E00")
+
+
+def selection(results):
+    """Figure 6 on the features of CoTCoNet's own run: (matplotlib figure, caption lines)."""
+    from cotconet import fitting
+
+    runs = results.runs.get("CoTCoNet")
+    if not runs:
+        raise InputError("Figure 6 needs the row CoTCoNet: leave --rows out, or ask for it.")
+    X, y, groups = fitting.search_space(results.material.task(), runs[0])
+    made, lines = selection_figure(X, y, groups, **results.profile.selector)
+    first = "the first fold's" if len(results.material.splits) > 1 else "the run's"
+    lines.append(f"Training features of {first} first seed: {X.shape[0]} pictures, {X.shape[1]}.")
+    return made, [*lines, *results.captions()]
 
 
 def selection_figure(X, y, groups=None, seeds=range(5), **settings):

@@ -50,7 +50,7 @@ def _fit(task, run):
     arguments = {key: value for key, value in s.items() if key in names}
     arguments |= {"enhance": tuple(s["enhance"]), "features": tuple(s["features"])}
     if FIELDS & set(frame["data"]):
-        # One box prompt is one cell's; a field's cells are found by colour (assumed, C29).
+        # One box prompt is one cell's; a field's cells are found by colour (assumed, C31).
         arguments |= {"cells": "all"}
         arguments["segment"] = "otsu-watershed" if s["segment"] == "leusam" else s["segment"]
     model = CoTCoNet(

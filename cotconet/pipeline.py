@@ -151,10 +151,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             return np.zeros((0, 2))
         store = self._kept(pictures) if prepared else self._prepared(pictures)
         x = np.asarray(self._extracted(store)[0], np.float32)
-        if self.graph:
-            x = self.grafr_.transform(x)
-        else:
-            x = (x - self.mean_) / self.scale_
+        x = self.grafr_.transform(x) if self.graph else (x - self.mean_) / self.scale_
         from cotconet import hdlc
 
         positive = hdlc.predict_hdlc(self.hdlc_, x[:, self.support_]).astype(float)
@@ -301,27 +298,35 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
         began = time.perf_counter()
         settings = {**(self.leusam or {})}
-        most, epochs = settings.pop("most", 400), settings.pop("epochs", 10)
-        known = _hash(preparation.marks(pictures))
+        most = settings.pop("most", 400)
         run = self._stage(
-            "segment", "leusam", pictures=known, enhance=self.enhance, cells=self.cells,
-            seed=self.random_state, most=most, epochs=epochs, **settings,
+            "segment", "leusam", pictures=_hash(preparation.marks(pictures)), most=most,
+            enhance=self.enhance, seed=self.random_state, **settings,
         )  # fmt: skip
         self._masks_key = run.folder.name
-        folder = run.folder / "leusam"
-        if not (folder / "settings.json").exists():
-            rng = np.random.default_rng(self.random_state)
-            rows = np.sort(rng.permutation(len(pictures))[:most])
-            shown = [preparation.enhance(pictures[row], self.enhance) for row in rows]
-            masks = [
-                preparation.truth(pictures, row, picture, self.cells)
-                for row, picture in zip(rows, shown, strict=True)
-            ]
-            LeuSAM(seed=self.random_state, **settings).fit(shown, masks, run, epochs=epochs).save(
-                folder
-            )
-        self.segmenter_ = LeuSAM.load(folder)
+        if not (run.folder / "leusam.weights.h5").exists():
+            names = ("size", "image_size", "weights")
+            network = {name: settings.pop(name) for name in names if name in settings}
+            shown, masks = self._masked(pictures, most)
+            LeuSAM(**network, seed=self.random_state).fit(shown, masks, run, **settings)
+        self.segmenter_ = LeuSAM.load(run.folder)
         self._timed("segment", began)
+
+    def _masked(self, pictures, most):
+        """(enhanced pictures, their masks) of at most so many that have a mask, drawn once."""
+        shown, masks = [], []
+        for row in np.random.default_rng(self.random_state).permutation(len(pictures))[:most]:
+            picture = preparation.enhance(pictures[row], self.enhance)
+            mask = preparation.truth(pictures, row, picture)
+            if mask.any():
+                shown.append(picture)
+                masks.append(mask)
+        if not shown:
+            raise InputError(
+                "no cell is found in any training picture, so LeuSAM has nothing to learn from: "
+                "give masks, or segment=None."
+            )
+        return shown, masks
 
     def _prepared(self, pictures):
         """(path, key) of the pictures, enhanced, segmented and cut out."""
@@ -405,8 +410,10 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             size=self.size, parts=tuple(self.features), seed=self.random_state,
             **(self.extractor or {}),
         )  # fmt: skip
-        run = self._stage("extract", "-".join(self.features), train=train[1],
-                          labels=_hash(map(str, codes)), validation=seen[1], **settings)  # fmt: skip
+        run = self._stage(
+            "extract", "-".join(self.features), train=train[1], labels=_hash(map(str, codes)),
+            validation=seen[1], **settings,
+        )  # fmt: skip
         self._extractor_key = run.folder.name
         self.extractor_ = coupled.fit_extractor(
             run, (train[0], np.arange(len(codes)), codes), (seen[0], np.arange(len(held)), held),

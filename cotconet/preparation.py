@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from cotconet.enhancement import enhance
 from cotconet.region import crop
-from cotconet.segmentation import SEGMENTERS, is_on_black, on_black, otsu_watershed
+from cotconet.segmentation import SEGMENTERS, otsu_watershed
 from smears import images
 from smears.arrays import write_stream
 
@@ -56,23 +56,20 @@ def marks(pictures):
     return found
 
 
-def truth(pictures, index, enhanced, cells="main"):
+def truth(pictures, index, enhanced):
     """The mask that LeuSAM learns from: the data set's own, or one that stands in for it.
 
     None of the paper's sets has masks. C-NMC's cells come on black, which is a mask; elsewhere
-    colour thresholds and watershed make one (assumed, METHODS 3.2's choice; C30).
+    colour thresholds and watershed make one (assumed, C32).
 
     Args:
         pictures: `Files`, or a sequence of arrays. index: of the picture. enhanced: it, enhanced.
-        cells: see `segmentation.otsu_watershed`.
 
     Returns:
         bool (h, w).
     """
     own = pictures.true_mask(index) if isinstance(pictures, Files) else None
-    if own is not None:
-        return own
-    return on_black(enhanced) if is_on_black(enhanced) else otsu_watershed(enhanced, cells)
+    return otsu_watershed(enhanced) if own is None else own
 
 
 def prepare(pictures, path, size, *, steps, segmenter, cells="main"):

@@ -11,7 +11,7 @@ CLASSES = ("ALL", "normal", "Healthy", "B-ALL", "MM", "immature", "mature")
 POSITIVE = ("ALL", "B-ALL", "immature")
 
 # 10% of the images are tested, at image level (derived, METHODS 4.0); the paper names no
-# validation part: as many are taken for it (assumed, C27).
+# validation part: as many are taken for it (assumed, C29).
 PAPER_SPLIT = ("image", 10)
 
 
@@ -40,7 +40,7 @@ PROFILES = {
         leusam={"size": "small", "epochs": 4, "most": 100},
         leugan={"size": 64, "width": 128, "epochs": 20, "batch_size": 32},
         extractor={"patch_size": 8, "depth": 2, "num_heads": 3, "epochs": 12},
-        selector={"population_size": 10, "max_iter": 10},
+        selector={"population": 10, "iterations": 10},
         hdlc={"epochs": 30},
         drawn={"classes": "all-normal", "subjects": 12, "images": 8, "size": 96},
     ),
@@ -101,7 +101,7 @@ def refuse(classes):
 
 
 def positive(classes):
-    """The class that a binary table calls positive: the cancer (assumed, C28)."""
+    """The class that a binary table calls positive: the cancer (assumed, C30)."""
     return next((name for name in classes if name in POSITIVE), classes[0])
 
 

@@ -1,16 +1,16 @@
-"""Every table and figure of LeukocyteNet, and one page of them all."""
+"""Every table and figure of both papers, and one page of them all."""
 
 from figure3 import AUGMENTATION
 from figure5 import ACCURACIES
-from figure6 import CURVES
+from figure6 import CURVES, SELECTION
 from figure7 import ERRORS
-from table1 import LITERATURE
-from table2 import ACQUISITION
-from table3 import ARCHITECTURE
-from table4 import ABLATION
-from table5 import COMPARISON
-from table6 import REPORT
-from table7 import COMPLEXITY
+from table1 import COUNTS, LITERATURE
+from table2 import ACQUISITION, CNMC
+from table3 import ARCHITECTURE, FORMULAS
+from table4 import ABLATION, ALLIDB1
+from table5 import ALLIDB2, COMPARISON
+from table6 import REPORT, SNAM
+from table7 import COMPLEXITY, STEPS
 from table8 import DURATIONS
 from table9 import SIGNIFICANCE
 
@@ -31,4 +31,12 @@ if __name__ == "__main__":
         ACCURACIES,
         CURVES,
         ERRORS,
+        COUNTS,
+        CNMC,
+        FORMULAS,
+        ALLIDB1,
+        ALLIDB2,
+        SNAM,
+        STEPS,
+        SELECTION,
     )

@@ -31,7 +31,8 @@ def main(*studies, argv=None):
 def _make(studies, options):
     """Make them all; returns the exit code."""
     began = time.perf_counter()
-    materials = {study.recipe: Material(options, study.recipe) for study in studies}
+    recipes = dict.fromkeys(study.recipe for study in studies)
+    materials = {recipe: Material(options, recipe) for recipe in recipes}
     refused = {
         published.load(study.paper).name: study.recipe.refuse(materials[study.recipe].classes)
         for study in studies
@@ -42,6 +43,7 @@ def _make(studies, options):
         if reason:
             print(f"{name}: none of its tables is made: {reason}")
     studies = [study for study in studies if not refused[published.load(study.paper).name]]
+    materials = {study.recipe: materials[study.recipe] for study in studies}
     for material in materials.values():
         # Wrong data is wrong for every table: better one message now than one a table.
         for note in material.catalogue.attrs.get("notes", []):
@@ -68,7 +70,8 @@ def _make(studies, options):
             bar.n = sum(steps[: number + 1])
             bar.refresh()
             waiting = [later.title for later in studies[number + 1 :]]
-            _write(path, results, products, _problems(products, failed), waiting, began)
+            problems = _problems(products, failed)
+            _write(path, results, materials, products, problems, waiting, began)
     print(f"\n{results.verdict()}\n\nPage: {path}")
     problems = _problems(products, failed)
     if problems:
@@ -88,13 +91,13 @@ def _problems(products, failed):
     ]
 
 
-def _write(path, results, products, problems, waiting, began):
-    options, material = results.options, results.material
+def _write(path, results, materials, products, problems, waiting, began):
+    options = results.options
     trained = [runs for product in products for runs in product.runs.values()]
     machines = {run.hardware for runs in trained for run in runs}
     facts = {
-        "Data": f"{material.name}, {len(material.catalogue)} images",
-        "Split": material.split_line.removeprefix("Split "),
+        "Data": _each(materials, lambda m: f"{m.name}, {len(m.catalogue)} images"),
+        "Split": _each(materials, lambda m: m.split_line.removeprefix("Split ")),
         "Trainings a row": f"{len(options.seeds)} (seeds {', '.join(map(str, options.seeds))})",
         "Trained on": " and ".join(sorted(machines - {""})) or "nothing was trained",
         "Page made": f"{page.now()} on {hardware()}, in {_duration(time.perf_counter() - began)} "
@@ -105,6 +108,11 @@ def _write(path, results, products, problems, waiting, began):
     )
     title = f"{names}: tables and figures, {options.profile} profile"
     page.write(path, title, results.verdict(), facts, products, problems, waiting)
+
+
+def _each(materials, tell):
+    """What is to be told of each paper's material, once where they agree."""
+    return "; ".join(dict.fromkeys(tell(material) for material in materials.values()))
 
 
 def _duration(seconds):

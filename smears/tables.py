@@ -55,7 +55,7 @@ def percent(triple):
 
 
 def fraction(triple):
-    """A value with its interval as parts of one, as some papers print it: "0.7150 (0.640–0.782)"."""
+    """A value with its interval as some papers print it: "0.7150 (0.640–0.782)"."""
     value, low, high = triple
     return f"{value:.4f} ({low:.3f}–{high:.3f})"
 

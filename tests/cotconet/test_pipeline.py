@@ -15,7 +15,7 @@ SMALL = {
     "leugan": {"size": 32, "width": 16, "epochs": 1, "batch_size": 8},
     "extractor": {"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 2, "batch_size": 8},
     "grafr": {"k": 3},
-    "selector": {"population_size": 4, "max_iter": 2},
+    "selector": {"population": 4, "iterations": 2},
     "hdlc": {"epochs": 2, "batch_size": 8},
 }
 
@@ -103,7 +103,7 @@ def test_a_saved_pipeline_loads_with_the_same_probabilities_and_no_code(fitted, 
     model, _ = fitted
     model.save(tmp_path / "model")
     kept = {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()}
-    assert kept <= {".json", ".keras", ".npy", ".npz"}
+    assert kept <= {".json", ".keras", ".npy", ".npz", ".h5"}
     again = pipeline.CoTCoNet.load(tmp_path / "model")
     assert np.allclose(again.predict_proba(held[0]), model.predict_proba(held[0]), atol=2e-3)
     assert again.classes_.tolist() == ["ALL", "normal"]
