@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from smears import backend, training
 from smears.arrays import write_stream
 from smears.images import resize
 from smears.runs import write_whole
+from smears.weights import NotAvailable
 
 # "base" is ViT-B as published (Kirillov et al. 2023). "small" and "tiny" are ours, to be trained
 # from scratch (assumed, C9); their finer patches make up for the smaller picture.
@@ -44,20 +46,30 @@ def sam(size="small", image_size=None, weights=None):
 
     Args:
         size: key of `SIZES`, or a dict of the same kind.
-        image_size: side of its pictures, a multiple of the patches; default the size's own.
+        image_size: side of its pictures, a multiple of the patches; default the size's own. A
+            preset keeps its own.
         weights: None: random. "sa1b": SA-1B's for ViT-B, which keras-hub downloads, whatever the
             size says. A path: a keras-hub preset folder, likewise, or a file .weights.h5 of a
             backbone of this size.
 
     Returns:
         keras_hub.models.SAMBackbone in float32.
+
+    Raises:
+        smears.weights.NotAvailable: "sa1b" cannot be downloaded.
     """
     from keras_hub.layers import SAMMaskDecoder, SAMPromptEncoder
     from keras_hub.models import SAMBackbone, SAMImageSegmenter, ViTDetBackbone
 
     if weights == "sa1b" or (weights and Path(weights).is_dir()):
         preset = PRESET if weights == "sa1b" else str(weights)
-        return SAMImageSegmenter.from_preset(preset, dtype="float32").backbone
+        try:
+            return SAMImageSegmenter.from_preset(preset, dtype="float32").backbone
+        except OSError as problem:  # of requests, too
+            raise NotAvailable(
+                f"SAM's weights {preset} cannot be had ({type(problem).__name__}). Without "
+                "network, copy keras-hub's preset folder to this machine and give its path."
+            ) from problem
     s = SIZES[size] if isinstance(size, str) else size
     side = image_size or s["image_size"]
     grid, channels = side // s["patch_size"], s["channels"]
@@ -165,15 +177,26 @@ class LeuSAM:
 
     Args:
         size, image_size, weights: see `sam`. With weights, both encoders are frozen and the mask
-            decoder is trained; without, the whole.
+            decoder is trained; without, the whole. "auto": "sa1b" for "base", and where that
+            cannot be downloaded "small" from random weights, said on standard error and in
+            `title`; None for other sizes.
         seed: of random weights and of the training's order and jitter; None: the weights are
             random as Keras's own generator stands, and it is left alone.
     """
 
-    def __init__(self, size="small", image_size=None, weights=None, seed=0):
+    def __init__(self, size="small", image_size=None, weights="auto", seed=0):
         if seed is not None:
             backend.seed(seed)
-        backbone = sam(size, image_size, weights)
+        auto = weights == "auto"
+        if auto:
+            weights = "sa1b" if size == "base" else None
+        try:
+            backbone = sam(size, image_size, weights)
+        except NotAvailable as reason:
+            if not auto:
+                raise
+            print(f"{reason} LeuSAM is the small one, from random weights.", file=sys.stderr)
+            backbone, weights = sam("small", image_size), None
         encoder, decoder = backbone.image_encoder, backbone.mask_decoder
         self.frozen, self.seed = weights is not None, seed or 0
         self.config = _config(backbone)
@@ -203,6 +226,13 @@ class LeuSAM:
         self.decoder = keras.Model(
             {"embeddings": stored, "boxes": boxes}, first_mask(stored), name="leusam_decoder"
         )
+
+    @property
+    def title(self):
+        """What this one is, for tables: its size, and whether from pretrained weights."""
+        count = self.network.count_params() / 1e6
+        start = "pretrained, mask decoder trained" if self.frozen else "from scratch"
+        return f"LeuSAM ({count:.1f} M weights, {start})"
 
     def fit(
         self, images, masks, run, *, epochs=None, batch_size=None, learning_rate=None, jitter=0.1,
@@ -360,7 +390,7 @@ class LeuSAM:
         """Read what `save` wrote: numbers and text only, so nothing in it is run."""
         folder = Path(folder)
         state = json.loads((folder / "leusam.json").read_text(encoding="utf-8"))
-        loaded = cls(state["config"], seed=None)
+        loaded = cls(state["config"], weights=None, seed=None)
         loaded.frozen, loaded.seed = state["frozen"], state["seed"]
         loaded.network.load_weights(folder / "leusam.weights.h5")
         return loaded

@@ -65,6 +65,31 @@ def difference_by_subject(first, second, statistic, *, resamples=2000, seed=0, l
     return float(np.mean(apart(both.sum(1)))), low, high
 
 
+def mean_by_subject(values, unit, *, resamples=2000, seed=0, level=0.95):
+    """Mean of a score that each picture has, with a percentile interval over subjects and seeds.
+
+    Args:
+        values: float array (seeds, pictures).
+        unit: subject (or source image) of each picture, (pictures,).
+        resamples, seed, level: see `bootstrap_by_subject`.
+
+    Returns:
+        (mean, low, high). Subjects are drawn whole, and seeds as in `bootstrap_by_subject`.
+    """
+    values = np.asarray(values, float)
+    code = np.unique(np.asarray(unit, str), return_inverse=True)[1]
+    sizes = np.bincount(code)
+    sums = np.stack([np.bincount(code, row) for row in values])
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), resamples)
+    means = (drawn @ sums.T) / (drawn @ sizes)[:, None]
+    chosen = rng.integers(0, len(values), (resamples, len(values)))
+    means = np.take_along_axis(means, chosen, 1).mean(1)
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(values.mean()), float(low), float(high)
+
+
 def _percentiles(counts, statistic, resamples, seed, level):
     """Percentile interval over drawn subjects (axis 1) and seeds (axis 0) of (s, n, k, j)."""
     seeds, subjects = counts.shape[:2]

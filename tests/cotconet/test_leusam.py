@@ -7,6 +7,7 @@ import pytest
 
 from cotconet import leusam, region, segmentation
 from smears.runs import Run
+from smears.weights import NotAvailable
 
 pytest.importorskip("keras_hub")
 
@@ -147,6 +148,23 @@ def test_loss_and_dice_against_plain_loops():
         assert float(leusam.dice_bce(truth, logits)[n]) == pytest.approx(loss, abs=1e-5)
         dice = 2 * hits / total if total else 1.0
         assert float(leusam.mask_dice(truth, logits)[n]) == pytest.approx(dice, abs=1e-6)
+
+
+def test_where_sa1b_cannot_be_had_the_small_one_stands_in_and_says_so(monkeypatch, capsys):
+    from keras_hub.models import SAMImageSegmenter
+
+    def offline(*_, **__):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(SAMImageSegmenter, "from_preset", offline)
+    monkeypatch.setitem(leusam.SIZES, "small", TINY)
+    model = leusam.LeuSAM("base")
+    assert not model.frozen
+    assert model.config == TINY
+    assert "from scratch" in model.title
+    assert "sam_base_sa1b cannot be had" in capsys.readouterr().err
+    with pytest.raises(NotAvailable, match="preset folder"):
+        leusam.LeuSAM("base", weights="sa1b")
 
 
 def test_bad_masks_are_named(untrained, tmp_path):

@@ -197,3 +197,20 @@ def test_no_resample_lacks_a_class():
 
     low, high = statistics.bootstrap_by_subject(confusions, classes_there, resamples=500)
     assert (low, high) == (10, 10)
+
+
+def test_the_interval_of_a_mean_draws_subjects_whole():
+    values = [[0.0, 0.0, 0.0, 1.0], [0.2, 0.2, 0.2, 1.0]]
+    mean, low, high = statistics.mean_by_subject(values, ["a", "a", "a", "b"])
+    assert mean == pytest.approx((0.25 + 0.4) / 2)
+    # A resample has a twice, b twice or both once: 0, 1 or 0.25 in the first seed.
+    assert low == pytest.approx(0.0)
+    assert high == pytest.approx(1.0)
+    assert statistics.mean_by_subject([[0.5, 0.5]], ["a", "b"]) == (0.5, 0.5, 0.5)
+
+
+def test_the_interval_of_a_mean_is_about_that_of_the_normal_law():
+    values = np.random.default_rng(0).normal(3, 2, (1, 400))
+    mean, low, high = statistics.mean_by_subject(values, np.arange(400))
+    half = 1.96 * values.std() / 20
+    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.03)

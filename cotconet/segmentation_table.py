@@ -1,0 +1,208 @@
+"""How well leukocytes are found: LeuSAM and colour thresholds against true masks."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from cotconet import region
+from cotconet.leusam import LeuSAM
+from cotconet.preparation import Files
+from cotconet.segmentation import dice, iou, is_on_black, on_black, otsu_watershed
+from smears import InputError, catalogue, reports, sources, splits, statistics
+from smears.augmentation import Augmenter
+from smears.runs import Run, hardware, write_whole
+
+THRESHOLD = "Otsu + watershed"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes of one profile: arguments of `LeuSAM` and of its `fit`, and of drawn smears."""
+
+    network: dict
+    training: dict
+    drawn: dict = field(default_factory=dict)
+
+
+DRAWN = {"classes": "all-normal", "size": 128}
+PROFILES = {
+    "quick": Profile({"size": "tiny"}, {"epochs": 15}, {**DRAWN, "subjects": 12, "images": 3}),
+    "laptop": Profile({"size": "small"}, {"epochs": 40}, {**DRAWN, "subjects": 40, "images": 5}),
+    "paper": Profile({"size": "base"}, {"epochs": 10}, {**DRAWN, "subjects": 40, "images": 5}),
+}
+# A smear has no up and cells have many sizes; where the encoder is trained (assumed, C9).
+AUGMENTER = Augmenter(
+    rotation_range=20, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.15,
+    horizontal_flip=True, vertical_flip=True, quarter_turns=True, fill_mode="reflect",
+)  # fmt: skip
+
+
+class Cells:
+    """Rows of a catalogue as two sequences, read when asked for.
+
+    Args:
+        frame: catalogue rows; a row without a mask must be a cell on black (C-NMC), whose mask
+            are its own pixels.
+    """
+
+    def __init__(self, frame):
+        self.images, self.frame = Files(frame), frame
+        self.masks = [self._mask(i) for i in range(len(frame))]
+
+    def _mask(self, row):
+        own = self.images.true_mask(row)
+        if own is not None:
+            return own
+        image = self.images[row]
+        if not is_on_black(image):
+            raise InputError(
+                f"{self.images.paths[row]} has no mask and is no cell on black: give data with "
+                "masks (zheng, drawn) or with cut-out cells (cnmc)."
+            )
+        return on_black(image)
+
+
+class Comparison:
+    """Data, split, trainings and scores of one command.
+
+    Args:
+        options: argparse.Namespace with data, profile, seeds (list of int), weights (path or
+            None), skip_bad and out (Path).
+    """
+
+    def __init__(self, options):
+        self.options, self.profile = options, PROFILES[options.profile]
+        frame = sources.load(
+            options.data, options.out / "data", skip_bad=options.skip_bad,
+            drawn=self.profile.drawn,
+        )  # fmt: skip
+        # Parts are balanced over what the pictures come from; what kind of cell it is, no one
+        # asks here.
+        origin = map(_origin, frame["data"], frame["source"])
+        self.frame = frame.assign(label=list(origin))
+        self.fingerprint = catalogue.fingerprint(self.frame)
+        ((self.parts, self.audit, self.split),) = splits.stored(
+            self.frame, self.fingerprint, options.out / "splits"
+        )
+        self.titles = []
+
+    @cached_property
+    def test(self):
+        """Cells of the test part."""
+        return self._cells("test")
+
+    def _cells(self, part):
+        return Cells(self.frame[(self.parts == part).to_numpy()].reset_index(drop=True))
+
+    def train(self):
+        """Train a LeuSAM for each seed that has no scores yet; returns the runs."""
+        return [self._run(seed) for seed in self.options.seeds]
+
+    def _run(self, seed):
+        network, weights = self.profile.network, self.options.weights
+        settings = {
+            "model": "LeuSAM", **network, "weights": weights.name if weights else "auto",
+            **self.profile.training, "seed": seed, "data": self.fingerprint, "split": self.split,
+        }  # fmt: skip
+        run = Run(self.options.out / "runs", f"LeuSAM seed {seed}", settings)
+        if not (run.folder / "scores.csv").exists():
+            model = LeuSAM(**network, weights=weights or "auto", seed=seed)
+            train, held = self._cells("train"), self._cells("validation")
+            model.fit(
+                train.images, train.masks, run, validation=(held.images, held.masks),
+                augmenter=None if model.frozen else AUGMENTER, title=f"LeuSAM seed {seed}",
+                **self.profile.training,
+            )  # fmt: skip
+            run.note(title=model.title)
+            write_whole(run.folder / "scores.csv", self._scores(model).to_csv(index=False))
+        return run
+
+    def _scores(self, model):
+        """A row for each test picture: its Dice and IoU by the true box, and by the threshold's."""
+        cells = self.test
+        ways = {
+            "true": model.masks(cells.images, [region.box(mask, 0) for mask in cells.masks]),
+            "threshold": model.masks(cells.images),
+        }
+        return pd.concat([self._table(masks, box) for box, masks in ways.items()])
+
+    def _table(self, masks, box):
+        pairs = list(zip(masks, self.test.masks, strict=True))
+        table = self.test.frame[["sha256", "subject", "source", "label"]].assign(box=box)
+        return table.assign(dice=[dice(*p) for p in pairs], iou=[iou(*p) for p in pairs])
+
+    @cached_property
+    def threshold(self):
+        """Scores of the colour threshold on the test part."""
+        cells = self.test
+        return self._table([otsu_watershed(cells.images[i]) for i in range(len(cells.masks))], "–")
+
+    def table(self, runs):
+        """(DataFrame of texts, caption lines)."""
+        scores = [pd.read_csv(run.folder / "scores.csv", keep_default_na=False) for run in runs]
+        title = runs[0].facts["title"]
+        rows = []
+        for label in sorted(set(self.threshold["label"])):
+            rows.append(_row(THRESHOLD, label, "–", [self.threshold]))
+            rows += [_row(title, label, box, scores) for box in ("threshold", "true")]
+        names = " + ".join(spec.split(":")[0] for spec in self.options.data)
+        machines = " and ".join(sorted({run.hardware for run in runs} - {""})) or hardware()
+        lines = [
+            f"Profile {self.options.profile}; data: {names}, {len(self.frame)} images; seeds: "
+            f"{len(runs)}; trained on {machines}.",
+            self.audit.line,
+            "Cell: nucleus and cytoplasm. Mean over the test part's images of each one's Dice and "
+            "IoU at its own size; 95% interval from a bootstrap over subjects (where unknown, "
+            "source images)" + (" and seeds." if len(runs) > 1 else "."),
+            "Box: what prompts LeuSAM. threshold: round the mask of the row above; true: round the "
+            "true mask, which at least tells where the cell is and how large.",
+            "The threshold's constants were chosen on Zheng et al.'s images, test images included "
+            "(C8), which flatters its row on them.",
+        ]
+        if self.options.data == ["drawn"]:
+            lines.append("Drawn smears: this shows that the method trains; nothing about blood.")
+        return pd.DataFrame(rows), lines
+
+    def sheet(self, run, path, count=12):
+        """Contact sheet of the test pictures that LeuSAM does worst, by the threshold's box.
+
+        Three columns a picture: itself, the true mask, ours. Returns the path.
+        """
+        cells, model = self.test, LeuSAM.load(run.folder)
+        scores = pd.read_csv(run.folder / "scores.csv", keep_default_na=False)
+        scores = scores[scores["box"] == "threshold"]["dice"].to_numpy()
+        shown, titles = [], []
+        for row in np.argsort(scores, kind="stable")[:count]:
+            image = cells.images[int(row)]
+            shown += [image, _outlined(image, cells.masks[row]), _outlined(image, model(image))]
+            titles += [cells.frame["source"][row], "true", f"LeuSAM, Dice {scores[row]:.2f}"]
+        heading = f"{run.facts['title']}: the worst of {len(scores)} test images"
+        reports.contact_sheet(shown, titles, path, columns=6, heading=heading)
+        return path
+
+
+def _origin(data, source):
+    """What a picture comes from: the data set, of Zheng et al.'s two each apart."""
+    return source.split("/")[0] if data == "zheng" else data
+
+
+def _row(method, label, box, scores):
+    found = {"Method": method, "Data": label, "Box": box}
+    own = [s[(s["label"] == label) & (s["box"] == box)] for s in scores]
+    unit = own[0]["subject"].where(own[0]["subject"] != "", own[0]["source"])
+    for title, column in (("Dice (95% CI)", "dice"), ("IoU (95% CI)", "iou")):
+        values = np.stack([s[column].to_numpy(float) for s in own])
+        found[title] = "{:.3f} ({:.3f}–{:.3f})".format(*statistics.mean_by_subject(values, unit))
+    low = np.mean([s["dice"].to_numpy(float) for s in own], 0) < 0.8
+    found["Dice < 0.8"] = str(int(low.sum()))
+    return {**found, "n test": str(len(own[0]))}
+
+
+def _outlined(image, mask):
+    """A picture with its mask's outline in green."""
+    lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    width = max(1, round(max(image.shape) / 100))
+    return cv2.drawContours(image.copy(), lines, -1, (0, 220, 0), width)

@@ -1,0 +1,117 @@
+"""The table of masks with a stand-in for LeuSAM, and its script for real."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cotconet import segmentation, segmentation_table
+from smears import InputError
+
+SCRIPT = Path(__file__).parent.parent.parent / "experiments" / "segmentation.py"
+
+
+class FilledBox:
+    """Takes the box itself for the mask; learns nothing."""
+
+    frozen, title, trained = False, "LeuSAM (stand-in)", 0
+
+    def __init__(self, **_):
+        pass
+
+    def fit(self, images, masks, run, **_):
+        FilledBox.trained += 1
+        assert len(images) == len(masks) > 0
+
+    @classmethod
+    def load(cls, folder):
+        return cls()
+
+    def masks(self, images, boxes=None):
+        found = []
+        for i in range(len(images)):
+            mask = np.zeros(images[i].shape[:2], bool)
+            if boxes is not None:
+                x0, y0, x1, y1 = boxes[i]
+                mask[y0:y1, x0:x1] = True
+            found.append(mask)
+        return found
+
+    def __call__(self, image):
+        return self.masks([image])[0]
+
+
+@pytest.fixture
+def comparison(tmp_path, monkeypatch):
+    drawn = {"classes": "all-normal", "subjects": 6, "images": 1, "size": 64}
+    profile = segmentation_table.Profile({"size": "tiny"}, {"epochs": 1}, drawn)
+    monkeypatch.setitem(segmentation_table.PROFILES, "quick", profile)
+    monkeypatch.setattr(segmentation_table, "LeuSAM", FilledBox)
+    FilledBox.trained = 0
+    options = argparse.Namespace(
+        data=["drawn"], profile="quick", seeds=[0, 1], weights=None, skip_bad=False, out=tmp_path
+    )
+    return segmentation_table.Comparison(options)
+
+
+def test_a_row_is_the_mean_over_held_out_images_alone(comparison):
+    runs = comparison.train()
+    table, lines = comparison.table(runs)
+    assert table["Method"].tolist() == ["Otsu + watershed", *["LeuSAM (stand-in)"] * 2]
+    assert table["Box"].tolist() == ["–", "threshold", "true"]
+    held = comparison.frame[(comparison.parts == "test").to_numpy()]
+    assert set(table["n test"]) == {str(len(held))}
+    masks = comparison.test.masks
+    assert len(masks) == len(held)
+    expected = []
+    for mask in masks:
+        rows, columns = np.nonzero(mask)
+        area = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+        expected.append(2 * mask.sum() / (mask.sum() + area))
+    assert table["Dice (95% CI)"][2].startswith(f"{np.mean(expected):.3f} (")
+    assert table["Dice (95% CI)"][1].startswith("0.000 (0.000–0.000)")
+    otsu = [
+        segmentation.dice(segmentation.otsu_watershed(comparison.test.images[i]), mask)
+        for i, mask in enumerate(masks)
+    ]
+    assert table["Dice (95% CI)"][0].startswith(f"{np.mean(otsu):.3f} (")
+    assert any("audit: nothing on two sides" in line for line in lines)
+    assert any("nothing about blood" in line for line in lines)
+
+
+def test_scored_seeds_are_not_trained_again(comparison):
+    first, _ = comparison.table(comparison.train())
+    assert FilledBox.trained == 2
+    second, _ = comparison.table(comparison.train())
+    assert FilledBox.trained == 2
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_the_sheet_is_written(comparison, tmp_path):
+    path = comparison.sheet(comparison.train()[0], tmp_path / "sheet.jpg", count=2)
+    assert path.stat().st_size > 1000
+
+
+def test_data_without_masks_is_refused_by_name(comparison):
+    frame = comparison.frame.assign(mask="")
+    with pytest.raises(InputError, match=r"\.png has no mask and is no cell on black"):
+        segmentation_table.Cells(frame)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_script_trains_on_drawn_smears(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--out", str(tmp_path / "my out")],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "LeuSAM (0." in done.stdout
+    table = pd.read_csv(tmp_path / "my out" / "tables" / "segmentation_drawn_quick.csv")
+    true = table[table["Box"] == "true"]["Dice (95% CI)"].iloc[0]
+    assert float(true.split()[0]) > 0.8
+    assert (tmp_path / "my out" / "figures" / "segmentation_drawn_quick.jpg").exists()
