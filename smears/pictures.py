@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from smears import images
+from smears.arrays import write_stream
 
 # A store made by another way of decoding or resizing must not be taken for one of this.
 STORE_VERSION = 1
@@ -74,32 +75,6 @@ def _decoded(paths, size):
                 bar.update()
 
 
-def write_stream(path, shape, dtype, arrays):
-    """Write arrays one after the other into one .npy, memory flat, whole or not at all.
-
-    Args:
-        path: file to make; its folder is made too.
-        shape, dtype: of the whole array; `arrays` must fill it along the first axis.
-        arrays: iterable of arrays, each a row or several.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
-    dtype = np.dtype(dtype)
-    try:
-        with open(partial, "wb") as file:
-            header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(shape)}
-            np.lib.format.write_array_header_1_0(file, header)
-            begin = file.tell()
-            for array in arrays:
-                file.write(np.ascontiguousarray(array, dtype).data)
-            written = file.tell() - begin
-        if written != np.prod(shape, dtype=np.int64) * dtype.itemsize:
-            raise ValueError(f"{path.name}: {written} bytes do not fill an array of shape {shape}")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def order(n, shuffle, seed, epoch):
     """Positions 0..n-1 in the order of an epoch: a function of (seed, epoch) alone."""
     return np.random.default_rng([seed, epoch]).permutation(n) if shuffle else np.arange(n)
@@ -141,7 +116,7 @@ class Pictures(keras.utils.PyDataset):
     before the first one.
 
     Args:
-        store: path of a store (`store`).
+        store: path of a store (`store`), or its pictures, uint8 (n, size, size, 3).
         rows: integer array (n,), the pictures' rows in the store; a row may stand there often.
         labels: integer array (n,), 0..classes-1.
         classes: number of classes, or 1: labels are 0 or 1 and stay one number, for a sigmoid.
@@ -183,7 +158,7 @@ class Pictures(keras.utils.PyDataset):
         # Keras's own workers would fetch batches before the first epoch begins, and on JAX hand
         # them out in it; so Keras gets none, and the batches are prepared ahead here.
         super().__init__(workers=1)
-        self.store = Path(store)
+        self.store = store if isinstance(store, np.ndarray) else Path(store)
         self.rows, self.labels = np.asarray(rows), np.asarray(labels)
         self.copies = np.zeros_like(self.rows) if copies is None else np.asarray(copies)
         if not len(self.rows) == len(self.labels) == len(self.copies) > 0:
@@ -207,8 +182,11 @@ class Pictures(keras.utils.PyDataset):
         positions = order(len(self.rows), self.shuffle, self.seed, epoch)
         chosen = positions[index * self.batch_size : (index + 1) * self.batch_size]
         chosen = np.resize(chosen, len(chosen) + -len(chosen) % self.multiple)
-        # Opened for each batch: pages of a map that stays open count as this process's memory.
-        batch = np.load(self.store, mmap_mode="r")[self.rows[chosen]]
+        pictures = self.store
+        if isinstance(pictures, Path):
+            # Opened for each batch: pages of a map that stays open count as this process's memory.
+            pictures = np.load(pictures, mmap_mode="r")
+        batch = pictures[self.rows[chosen]]
         if self.augmenter is not None:
             for place, (row, copy) in enumerate(
                 zip(self.rows[chosen], self.copies[chosen], strict=True)
@@ -227,7 +205,11 @@ class Pictures(keras.utils.PyDataset):
     @property
     def key(self):
         """16 hex digits that name the inputs of the first epoch, in their order."""
-        what = (self.store.name, self.preprocess, self.augmenter, self.augment, self.shuffle)
+        if isinstance(self.store, Path):
+            name = self.store.name
+        else:
+            name = hashlib.sha256(np.ascontiguousarray(self.store)).hexdigest()
+        what = (name, self.preprocess, self.augmenter, self.augment, self.shuffle)
         digest = hashlib.sha256(repr(what).encode())
         if self.augmenter is not None or self.shuffle:
             digest.update(repr(self.seed).encode())

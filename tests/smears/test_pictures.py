@@ -233,6 +233,16 @@ def test_the_network_sees_the_batches_of_each_epoch_in_order_whatever_the_worker
     assert not seen[9:].any()
 
 
+def test_an_array_is_a_store_as_well(stored):
+    array = np.load(stored)
+    settings = {"classes": 3, "batch_size": 4, "shuffle": True, "seed": 5}
+    rows, labels = np.arange(len(array)), np.zeros(len(array), int)
+    from_file, from_array = (Pictures(s, rows, labels, **settings) for s in (stored, array))
+    assert np.array_equal(from_file[1][0], from_array[1][0])
+    other = Pictures(array[::-1], rows, labels, **settings)
+    assert from_array.key == Pictures(array.copy(), rows, labels, **settings).key != other.key
+
+
 def test_a_key_names_what_the_batches_hold(stored):
     base = {"shuffle": False, "augment": "once", "copies": LABELS}
     key = _dataset(stored, **base).key
