@@ -31,11 +31,12 @@ def neighbour(mask, n, beta, rng):
         with chance beta drawn anew, on or off alike.
     """
     size = len(mask)
-    flip = rng.random(size) < n * REACH
-    if not flip.any():
-        flip[rng.integers(size)] = True
-    fresh = rng.random(size) < beta
-    return np.where(fresh, rng.random(size) < 0.5, mask ^ flip)
+    flip = (rng.random(size) < n * REACH).nonzero()[0]
+    found = mask.copy()
+    found[flip if len(flip) else rng.integers(size)] ^= True
+    fresh = (rng.random(size) < beta).nonzero()[0]
+    found[fresh] = rng.random(len(fresh)) < 0.5
+    return found
 
 
 def legacy_neighbour(mask, beta, rng):

@@ -66,7 +66,8 @@ class HoldoutNeighbours:
         self.train = np.zeros((len(valid), len(self.filled)), np.float32)
         self.train[:, self.columns_of] = (self.X_train - middle).T
         near, far = (np.square(x).sum(0).max() ** 0.5 for x in (self.train, valid))
-        self.largest = float(near * (near + 2 * far))
+        self.offset = float(far**2) * 1.01
+        self.largest = float((near + far) ** 2) * 1.01
         self.valid = valid * np.float32(-2)
         self.starts = np.arange(m * (part.max() + 1)) * self.width
         self.slots = int(np.clip(memory // (4 * n * m), 1, MOST_KEPT))
@@ -78,8 +79,11 @@ class HoldoutNeighbours:
 
     def errors(self, masks):
         """Share of wrong predictions for each mask, float (masks,). Args: as `predict`, many."""
-        wrong = [np.count_nonzero(self._winners(mask) != self.truth) for mask in masks]
-        return np.array(wrong) / len(self.truth)
+        return np.array([self.error(mask) for mask in masks])
+
+    def error(self, mask):
+        """Share of wrong predictions. Args: as `predict`."""
+        return np.count_nonzero(self._winners(mask) != self.truth) / len(self.truth)
 
     def predict(self, mask):
         """Labels predicted for the validation samples, (m,).
@@ -119,7 +123,8 @@ class HoldoutNeighbours:
     def _nearest(self, slot):
         """(places, distances) of the nearest samples in each part, both (passes, m * parts)."""
         flat = self.distances[slot].reshape(-1)
-        rows = flat.reshape(-1, self.width)
+        # Floats above 0 have the order of their bits, and argmin is faster on integers.
+        rows = flat.view(np.int32).reshape(-1, self.width)
         found = np.empty((self.passes, len(rows)), np.intp)
         values = np.empty((self.passes, len(rows)), np.float32)
         for i in range(self.passes):
@@ -143,21 +148,26 @@ class HoldoutNeighbours:
 
     def _slot(self, mask):
         """Number of the kept distances that are now those of `mask`."""
-        made, size = len(self.distances), np.count_nonzero(mask)
+        made, size = len(self.distances), len(mask)
         bits = _bits(mask)
         differ = np.bitwise_count(self.bits[:made] ^ bits).sum(1, dtype=int)
-        differ[self.terms[:made] + differ > RENEWAL * len(mask)] = len(mask) + 1
-        slot = differ.argmin() if made else None
+        differ[self.terms[:made] + differ > RENEWAL * size] = size + 1
+        start = differ.argmin() if made else None
+        least = differ[start] if made else size + 1
         # Masks far from each other serve more masks, so the first ones are computed afresh.
-        spare = made < self.slots and (not made or differ[slot] > len(mask) // 8)
-        if spare or differ[slot] >= size:
+        if least >= np.count_nonzero(mask) or (made < self.slots and least > size // 8):
             if made < self.slots:
-                shape = len(self.X_valid), len(self.filled)
-                self.distances.append(np.empty(shape, np.float32))
-                slot = made
-            else:
-                slot = self.used.argmin()
+                self.distances.append(np.empty((len(self.valid[0]), len(self.filled)), np.float32))
+            slot = made if made < self.slots else self.used.argmin()
             self.masks[slot], self.terms[slot] = False, 0
+        elif 1 < least <= size // 16 and made > 1:
+            # A local search: the next mask will be near this start too, so it is left as it is.
+            self.used[start] = self.clock
+            slot = np.where(np.arange(made) == start, -1, self.used[:made]).argmax()
+            np.copyto(self.distances[slot], self.distances[start])
+            self.masks[slot], self.terms[slot] = self.masks[start], self.terms[start]
+        else:
+            slot = start
         self._move(slot, mask)
         self.bits[slot] = bits
         self.clock += 1
@@ -181,6 +191,8 @@ class HoldoutNeighbours:
         train[count] = sign @ np.square(train[:count])
         fresh = not self.terms[slot]
         if fresh:
+            # No squared length of a validation sample is larger, so all distances are above 0.
+            train[count] += self.offset
             train[count, ~self.filled] = np.inf
         # distances += valid.T @ train, in place, for which NumPy has no call. An array in C order
         # is its transpose in Fortran's.

@@ -85,8 +85,7 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
     def _errors(self, X_train, y_train, X_valid, y_valid):
         """Function mask -> share of wrong predictions."""
         if isinstance(self.estimator, str) and self.estimator == "knn":
-            model = HoldoutNeighbours(X_train, y_train, X_valid, y_valid, self.n_neighbors)
-            return lambda mask: model.errors([mask])[0]
+            return HoldoutNeighbours(X_train, y_train, X_valid, y_valid, self.n_neighbors).error
         if not hasattr(self.estimator, "fit"):
             raise ValueError(f"estimator={self.estimator!r}: give 'knn' or a classifier")
 
@@ -121,7 +120,7 @@ class Judge:
         """Fitness of a bool mask (features,). `local`: it comes from a local search."""
         kept = int(np.count_nonzero(mask))
         error = self.errors(mask)
-        fitness = self.weight * error + (1 - self.weight) * kept / len(mask)
+        fitness = float(self.weight * error + (1 - self.weight) * kept / len(mask))
         self.rows.append((fitness, error, kept, local))
         if fitness < self.least:
             self.best, self.least = mask.copy(), fitness

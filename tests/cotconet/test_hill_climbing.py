@@ -18,13 +18,13 @@ def test_equations_16_and_17_by_hand():
 def _looped(mask, n, beta, draws):
     """The same move, bit by bit, on the same random numbers."""
     flips, fresh, coins = draws
-    result = []
+    result, coins = [], iter(coins)
     for bit in range(len(mask)):
         value = bool(mask[bit])
         if flips[bit] < n * hill_climbing.REACH:
             value = not value
         if fresh[bit] < beta:
-            value = coins[bit] < 0.5
+            value = next(coins) < 0.5
         result.append(value)
     return result
 

@@ -85,7 +85,7 @@ def test_drift_is_bounded_and_known():
         middle = model.X_train.mean(0)
         valid, train = (x[:, mask] - middle[mask] for x in (model.X_valid, model.X_train))
         exact = np.square(train).sum(1) - 2 * valid @ train.T
-        kept = model.distances[0][:, model.columns_of]
+        kept = model.distances[0][:, model.columns_of].astype(float) - model.offset
         worst = max(worst, np.abs(kept - exact).max() / bound)
     assert 0 < worst < 1
 
@@ -119,6 +119,13 @@ def test_of_equally_distant_samples_the_first_counts():
 def test_with_fewer_samples_than_k_all_vote(y_train):
     model = HoldoutNeighbours(np.array([[0.0], [1], [2]]), y_train, np.zeros((2, 1)), [0, 0], 5)
     assert model.predict([True]).tolist() == ([1, 1] if y_train == [0, 1, 1] else [0, 0])
+
+
+def test_copies_of_a_training_sample_are_nearest_though_rounding_may_go_below_zero():
+    X_train, y_train, _, _ = _data(features=40, scale=1000.0)
+    model = HoldoutNeighbours(X_train, y_train, X_train, y_train, 1)
+    assert model.errors(_masks(40, 30)).max() == 0
+    assert min(distances.min() for distances in model.distances) >= 0
 
 
 def test_an_empty_mask_is_an_error():
