@@ -1,0 +1,141 @@
+"""LeuGAN alone: train it on the smaller class, and say how real its pictures are."""
+
+import argparse
+from pathlib import Path
+
+from cotconet import recipe
+from smears import InputError, backend, commandline, reports, sources
+from smears.material import Material
+from smears.runs import Run, hardware
+from smears.study import exits
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main():
+    """Train or go on, synthesise, write grid, figure and table."""
+    options = _options()
+    with exits():
+        backend.start()
+        material = Material(options, recipe)
+        for note in material.catalogue.attrs.get("notes", []):
+            print(note)
+        print(material.splits[options.fold][1].line)
+        table, lines, paths = _report(material, options)
+    print(f"\n{reports.markdown(table)}\n\n" + "\n".join(f"- {line}" for line in lines))
+    print("\nWritten: " + ", ".join(str(path) for path in paths))
+
+
+def _options():
+    parser = argparse.ArgumentParser(
+        description="Train LeuGAN on the class with fewer pictures in the training part, "
+        "synthesise, and report how real the pictures are: told apart by a classifier, kernel "
+        "distance, variety, copies of training pictures. Without arguments: drawn smears, quick. "
+        "A finished network is read from disk, a killed training resumed.",
+        epilog="Example:  --data cnmc:/data/C-NMC_Leukemia --folds 5 --fold 1 --profile laptop",
+    )
+    parser.add_argument(
+        "--data", action="append", metavar="NAME[:PATH]",
+        help="two classes; repeat it to merge several. Names: " + ", ".join(sources.SOURCES)
+        + ". Default: drawn",
+    )  # fmt: skip
+    parser.add_argument(
+        "--profile",
+        choices=commandline.PROFILES,
+        default="quick",
+        help="sizes and epochs of LeuGAN as in CoTCoNet's tables. Default: quick",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("subject", "source", "image"),
+        default="subject",
+        help="what must not stand on two sides. Default: subject",
+    )
+    parser.add_argument(
+        "--folds", type=int, default=0, help="take a fold of so many. Default: none"
+    )
+    parser.add_argument("--fold", type=int, default=0, help="which, from 0 on. Default: 0")
+    parser.add_argument("--epochs", type=int, help="another number than the profile's")
+    parser.add_argument("--seed", type=int, default=0, help="of the training. Default: 0")
+    parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
+        help="where data, runs and tables go. Default: out/ in the checkout",
+    )  # fmt: skip
+    options = parser.parse_args()
+    options.data = options.data or ["drawn"]
+    options.out = options.out.expanduser().resolve()
+    if not 0 <= options.fold < max(options.folds, 1):
+        parser.error(f"--fold {options.fold}: give a number from 0 to {max(options.folds, 1) - 1}")
+    return options
+
+
+def _report(material, options):
+    """(table, caption lines, written paths)."""
+    from cotconet import realism, synthesis
+    from smears import images
+
+    settings = dict(recipe.PROFILES[options.profile].leugan)
+    if options.epochs:
+        settings["epochs"] = options.epochs
+    parts, _, split = material.splits[options.fold]
+    frame, classes = material.catalogue, material.classes
+    if recipe.refuse(classes):
+        raise InputError(recipe.refuse(classes))
+    codes = frame["label"].map(classes.index).to_numpy()
+    training = (parts == "train").to_numpy()
+    label, count = synthesis.to_parity(codes[training])
+    if label is None:
+        raise InputError("Both classes have as many training pictures: nothing is to be added.")
+    own = codes == label
+    cells = _cells(frame, settings["size"], options.out / "cache")
+    train, held_out = cells[own & training], cells[own & ~training]
+    everything = {
+        **settings, "seed": options.seed, "data": material.fingerprint, "split": split,
+        "class": classes[label],
+    }  # fmt: skip
+    run = Run(options.out / "runs", f"leugan {classes[label]} seed {options.seed}", everything)
+    gan = synthesis.train(train, run, seed=options.seed, **settings)
+    made = synthesis.synthesise(gan, max(count, len(held_out), 64), options.seed)
+    found = realism.report(train, held_out, made, seed=options.seed)
+    table, lines = realism.table(found)
+    known = [frame["subject"][own & side].nunique() for side in (training, ~training)]
+    lines = [
+        f"LeuGAN on {classes[label]} of {material.name}: {settings['size']} px, width "
+        f"{settings['width']}, {settings['epochs']} epochs, seed {options.seed}; {options.profile} "
+        f"profile; trained on {run.hardware or hardware()}.",
+        f"Training pictures of {known[0]} subjects, held-out ones of {known[1]}; {count} synthetic "
+        "pictures would bring the class to parity.",
+        *lines,
+    ]
+    stem = f"synthesis_{'-'.join(s.split(':')[0] for s in options.data)}_{options.profile}"
+    grid = options.out / "figures" / f"{stem}_samples.png"
+    images.save(images.tile(made[:64]), grid)
+    drawn = realism.figure(train, held_out, made, found["memorised"]["nearest"])
+    title = "CoTCoNet: how real LeuGAN's pictures are (not in the paper)"
+    paths = [
+        *reports.write(table, title, lines, options.out / "tables", stem),
+        *reports.save_figure(drawn, lines, options.out / "figures", stem),
+        grid,
+    ]
+    return table, lines, paths
+
+
+def _cells(frame, size, cache):
+    """uint8 (n, size, size, 3): every picture enhanced, its cell cut out on black."""
+    import numpy as np
+
+    from cotconet.preparation import Files, prepare
+    from cotconet.segmentation import is_on_black
+    from smears import catalogue
+
+    files = Files(frame)
+    path = cache / f"cells-{catalogue.fingerprint(frame)}-{size}.npy"
+    if not path.exists():
+        segmenter = "on-black" if is_on_black(files[0]) else "otsu-watershed"
+        prepare(files, path, size, steps=["clahe", "sharpen"], segmenter=segmenter)
+    return np.load(path)
+
+
+if __name__ == "__main__":
+    main()
