@@ -16,7 +16,7 @@ FORBIDDEN = {
 KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
 NUMBERS_ONLY = (
     "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics",
-    "splits", "runs", "colour",
+    "splits", "runs", "colour", "arrays",
 )  # fmt: skip
 
 
