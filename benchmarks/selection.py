@@ -10,6 +10,10 @@ fitness that is no worse.
 Seconds are the processor's. Work is cut into pieces of about 0.15 s (a whole fit is one piece):
 "median" is over all pieces, "undisturbed" the fastest tenth of them, since other work on a machine
 slows down what lives in its caches.
+
+Measured on two shared Xeon cores (Sapphire Rapids, AVX-512, load 10), NumPy 2.4.6, scikit-learn
+1.9.1, mealpy 3.0.3, medians: mealpy 132 evaluations a second, the whole fit 1,677 (12.7 times),
+hill climbing 4,410 (33.3 times; goal 40 not reached), best fitness 0.1273 against 0.1307.
 """
 
 import argparse
