@@ -188,3 +188,11 @@ def test_outputs_become_pixels_and_back():
     pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
     assert np.array_equal(leugan.to_pictures(preprocess(pixels, "tf")), pixels)
     assert leugan.to_pictures(np.array([-2.0, 2.0])).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize(("width", "rate"), [(1024, 2e-4), (128, 1.6e-3)])
+def test_a_narrow_generator_learns_faster_and_the_discriminator_as_ever(width, rate):
+    gan = LeuGAN(16, latent=2, width=width)
+    gan.compile()
+    assert np.isclose(float(value(gan.optimizer.first.learning_rate)), 2e-4)
+    assert np.isclose(float(value(gan.optimizer.second.learning_rate)), rate)
