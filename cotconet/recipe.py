@@ -37,18 +37,18 @@ class Profile:
 PROFILES = {
     "quick": Profile(
         size=64,
-        leusam={"size": "small", "epochs": 4, "most": 100},
-        leugan={"size": 64, "width": 128, "epochs": 20, "batch_size": 32},
+        leusam={"size": "small", "epochs": 8, "most": 100},
+        leugan={"size": 64, "width": 128, "epochs": 100, "batch_size": 16},
         extractor={"patch_size": 8, "depth": 2, "num_heads": 3, "epochs": 12},
         selector={"population": 10, "iterations": 10},
         hdlc={"epochs": 30},
         drawn={"classes": "all-normal", "subjects": 12, "images": 8, "size": 96},
     ),
     "laptop": Profile(
-        size=96,
-        leusam={"size": "small", "epochs": 20},
-        leugan={"size": 64, "width": 256, "epochs": 150},
-        extractor={"patch_size": 8, "depth": 4, "num_heads": 6, "epochs": 30},
+        size=64,
+        leusam={"size": "small", "epochs": 15, "most": 300},
+        leugan={"size": 64, "width": 128, "epochs": 60, "batch_size": 16},
+        extractor={"patch_size": 8, "depth": 4, "num_heads": 3, "epochs": 20},
         drawn={"classes": "all-normal", "subjects": 20, "images": 10, "size": 224},
     ),
     "paper": Profile(

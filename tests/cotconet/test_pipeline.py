@@ -75,6 +75,7 @@ def test_a_second_fit_trains_nothing_and_gives_the_same(fitted, cells, held, mon
     assert np.array_equal(again.predict_proba(held[0]), model.predict_proba(held[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "fresh"),
     [
@@ -119,6 +120,7 @@ def test_a_folder_of_another_version_or_none_is_refused(fitted, tmp_path):
         pipeline.CoTCoNet.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_subjects_are_kept_apart_in_the_graph_and_synthetic_cells_have_none(
     cells, held, fitted, monkeypatch, tmp_path
 ):
@@ -137,6 +139,7 @@ def test_subjects_are_kept_apart_in_the_graph_and_synthetic_cells_have_none(
     assert seen["groups"].tolist() == [*cells[2], "", "", "", ""]
 
 
+@pytest.mark.slow
 def test_classes_at_parity_need_no_synthesis(cells, held, monkeypatch, fitted):
     pictures, labels, _ = cells
     rows = [*range(8), *range(12, 20)]
