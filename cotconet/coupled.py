@@ -1,5 +1,7 @@
 """GMod and SMod joined to one feature extractor, trained under a temporary head (3.4)."""
 
+import shutil
+
 import keras
 import numpy as np
 from keras import layers
@@ -36,8 +38,9 @@ def extractor(
             class token; ("smod",): SMod on the picture.
         patch_size, width, depth, num_heads: of `gmod.GMod`.
         order, dropout: of `smod.SMod`.
-        start: of a GMod without weights: "picture", see `gmod.start_as_picture` (C16), or
-            "random".
+        start: of a GMod that has no weights and feeds SMod: "picture", see
+            `gmod.start_as_picture` (C16), or "random". Alone it always starts at random, for the
+            other start hides the picture from the class token.
         weights: of GMod, see `gmod.load`.
         trained_layers: with weights, how many of GMod's last layers are trained, the others stay
             as they are; 4 (assumed, C17).
@@ -62,7 +65,7 @@ def extractor(
     if "gmod" in parts and weights is not None:
         gmod.load(model, weights)
         gmod.freeze(model, trained_layers)
-    elif "gmod" in parts and start == "picture":
+    elif len(parts) == 2 and start == "picture":
         gmod.start_as_picture(model)
     return model
 
@@ -78,7 +81,6 @@ def fit_extractor(
     warmup=0.1,
     weight_decay=1e-4,
     clipnorm=1.0,
-    patience=None,
     class_weight=True,
     augment=None,
     seed=0,
@@ -92,12 +94,10 @@ def fit_extractor(
         run: smears.runs.Run. A killed training goes on from its last finished epoch.
         train, validation: (store, rows, labels): path of a .npy of uint8 (n, size, size, 3), the
             rows that are used, and their labels 0 or 1.
-        epochs, batch_size: of AdamW on binary cross-entropy. The epoch of the lowest validation
-            loss is kept.
+        epochs, batch_size: of AdamW on binary cross-entropy. The last epoch is kept.
         learning_rate: the highest; it is reached after `warmup` of all steps and falls to zero on
             a cosine.
         weight_decay, clipnorm: of AdamW; the norm is that of each weight's gradient.
-        patience: epochs without a lower validation loss before training stops; None: never.
         class_weight: whether to weight classes by n / (2 n_c).
         augment: None, or "traditional", see `augmenter`.
         seed: of weights, order and augmentation.
@@ -124,8 +124,9 @@ def fit_extractor(
         model = extractor(**architecture)
     _check(sets, model)
     run.note(precision=precision, parameters=model.count_params())
-    head = layers.Dense(1, activation="sigmoid", dtype="float32", name="head")(model.output)
-    whole = keras.Model(model.input, head)
+    # Logits: Keras clips a probability, and where it does, JAX has no gradient left.
+    head = layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="head")
+    whole = keras.Model(model.input, head(model.output))
     steps = epochs * len(sets[0])
     rise = max(1, int(warmup * steps))
     # Keras counts the steps of the decay from the end of the warm-up.
@@ -134,22 +135,18 @@ def fit_extractor(
     )
     whole.compile(
         keras.optimizers.AdamW(rate, weight_decay=weight_decay, clipnorm=clipnorm),
-        "binary_crossentropy",
-        metrics=["accuracy"],
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)],
     )
-    callbacks = [
-        SettleNormalisation(_pictures(*train, batch_size, shuffle=True, seed=seed)),
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss", patience=patience or epochs, restore_best_weights=True
-        ),
-    ]
+    settle = SettleNormalisation(_pictures(*train, batch_size, shuffle=True, seed=seed))
     weight = training.class_weights(sets[0].labels, 2) if class_weight else None
     training.fit(
-        whole, *sets, run, epochs, class_weight=weight, callbacks=callbacks, title=model.name
+        whole, *sets, run, epochs, class_weight=weight, callbacks=[settle], title=model.name
     )
     fresh = run.folder / "extractor.partial.keras"
     model.save(fresh, include_optimizer=False)
     fresh.replace(path)
+    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
     return model
 
 
@@ -175,7 +172,7 @@ def augmenter(kind):
     """The Augmenter of "traditional augmentation" (Table 7), which the paper does not describe.
 
     Flips and rotations by any angle, for a smear has no up; the corners are filled with what the
-    edge shows (assumed, C20).
+    edge shows (assumed, C17).
 
     Args:
         kind: "traditional", or None for no augmentation.

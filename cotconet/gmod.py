@@ -179,9 +179,12 @@ def start_as_picture(model):
     embedding.kernel.assign(np.eye(shape[3], dtype=np.float32).reshape(shape))
     for layer in model.layers:
         if isinstance(layer, layers.MultiHeadAttention):
-            layer.output_dense.kernel.assign(ops.zeros_like(layer.output_dense.kernel))
+            kernel = layer.output_dense.kernel
         elif layer.name.endswith("_narrow"):
-            layer.kernel.assign(ops.zeros_like(layer.kernel))
+            kernel = layer.kernel
+        else:
+            continue
+        kernel.assign(np.zeros(kernel.shape))
 
 
 def freeze(model, trained):
@@ -206,7 +209,7 @@ def load(model, weights):
     Args:
         model: keras.Model, changed in place.
         weights: None: nothing happens. "imagenet21k": keras-hub's ViT of this size, downloaded
-            (METHODS: "pre-trained" is stated, on what is not; C17). Else the path of a file
+            ("pre-trained" is stated, on what is not; C17). Else the path of a file
             (`smears.weights.load`).
 
     Raises:

@@ -1,5 +1,7 @@
 """HDLC, the hierarchical deep learning classifier (3.6): features to the likelihood of cancer."""
 
+import shutil
+
 import keras
 import numpy as np
 from keras import layers
@@ -27,14 +29,14 @@ def HDLC(
 
     Args:
         features: k, how many there are.
-        widths: of the dense layers (six of them: stated; widths assumed, C18). The last, 1, is a
+        widths: of the dense layers (six of them: stated; widths assumed, C20). The last, 1, is a
             sigmoid, the others ReLU.
         filters: of the convolution; 128 (stated), with ReLU (stated).
-        kernel: its width; "3 x 3" in the paper, which one dimension cannot have (C18).
+        kernel: its width; "3 x 3" in the paper, which one dimension cannot have (C20).
         dropout: rate after the first two dense layers; 0.3 (assumed).
         projection: "linear": the paper's "linear transformation" maps the filters of each place
             to one number, and k remain; "flatten": all filters * k go to the dense layers, which
-            then have 411 million parameters at 6,272 features (C18).
+            then have 411 million parameters at 6,272 features (C20).
         standardise: subtract a mean and divide by a deviation first, which `fit_hdlc` measures:
             2 k weights that are not trained.
         name: of the model.
@@ -86,7 +88,7 @@ def fit_hdlc(
     """Train HDLC on standardised features, or load the one that the run's folder holds.
 
     Binary cross-entropy and Adam, its rate halved after 5 epochs and training ended after
-    `patience` without a lower validation loss; the best epoch is kept (all assumed, C18).
+    `patience` without a lower validation loss; the best epoch is kept (all assumed, C20).
 
     Args:
         run: smears.runs.Run. A killed training goes on from its last finished epoch.
@@ -130,6 +132,7 @@ def fit_hdlc(
     fresh = run.folder / "hdlc.partial.keras"
     model.save(fresh, include_optimizer=False)
     fresh.replace(path)
+    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
     return model
 
 

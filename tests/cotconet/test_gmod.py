@@ -13,6 +13,7 @@ import pytest
 from cotconet import gmod
 from cotconet.gmod import Fold, GMod, TokenAndPositions, copy_vit, start_as_picture
 from smears import backend
+from smears.flops import flops
 from smears.weights import NotAvailable, WrongFile
 
 OTHER = {"tensorflow": "jax", "jax": "tensorflow"}
@@ -91,6 +92,12 @@ def test_the_default_is_vit_b_16():
     assert model.count_params() == 85_798_656
     assert model.output["map"].shape == (None, 224, 224, 3)
     assert model.output["token"].shape == (None, 768)
+
+
+@pytest.mark.contract
+def test_vit_b_16_costs_what_is_known_of_it():
+    # 17.58 G multiply-adds, as torchvision lists for vit_b_16 with its last dense layer.
+    assert flops(GMod()) == pytest.approx(2 * 17.58e9, rel=0.01)
 
 
 @pytest.mark.contract

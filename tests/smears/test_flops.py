@@ -46,6 +46,17 @@ def test_each_kind_of_layer_costs_what_a_count_by_hand_says(part, expected):
 
 
 @pytest.mark.contract
+def test_the_einsums_of_attention_are_counted():
+    tokens = keras.Input((10, 12))
+    attention = layers.MultiHeadAttention(3, 4)
+    # Four projections of 12 numbers with bias; scores and mixture of 3 heads of 4; softmax, scale.
+    expected = 4 * 10 * 12 * (2 * 12 + 1) + 2 * (2 * 3 * 10 * 10 * 4) + 5 * 3 * 10 * 10 + 300
+    found = flops(keras.Model(tokens, attention(tokens, tokens)))
+    # The scaling falls on the scores (300) or on the queries (120).
+    assert expected - 180 <= found <= expected
+
+
+@pytest.mark.contract
 def test_the_whole_network_costs_what_table_7_says():
     assert flops(LeukocyteNet(weights=None)) == pytest.approx(PUBLISHED, rel=1e-5)
 
