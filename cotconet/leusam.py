@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from cotconet import region
 from cotconet.prompts import Prompted, box_prompt
-from cotconet.segmentation import otsu_watershed
+from cotconet.segmentation import one_piece, otsu_watershed
 from smears import backend, training
 from smears.arrays import write_stream
 from smears.images import resize
@@ -352,7 +352,7 @@ class LeuSAM:
                 LeuSAM (stated: 3.2; C10); the whole picture where it finds nothing.
 
         Returns:
-            bool (h, w).
+            bool (h, w): one piece without holes, or empty.
         """
         return self.masks([image], None if box is None else [box])[0]
 
@@ -373,7 +373,8 @@ class LeuSAM:
             logits = np.asarray(self.network.predict_on_batch({"images": x, "boxes": corners}))
             for image, plane in zip(part, logits, strict=False):
                 size = image.shape[1::-1]
-                found.append(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) > 0)
+                mask = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) > 0
+                found.append(one_piece(mask))
         return found
 
     def save(self, folder):
