@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from cotconet import region
-from cotconet.leusam import LeuSAM
 from cotconet.preparation import Files
 from cotconet.segmentation import dice, iou, is_on_black, on_black, otsu_watershed
-from smears import InputError, catalogue, reports, sources, splits, statistics
+from smears import InputError, backend, catalogue, reports, sources, splits, statistics
 from smears.augmentation import Augmenter
 from smears.runs import Run, hardware, write_whole
 
@@ -109,6 +108,9 @@ class Comparison:
         }  # fmt: skip
         run = Run(self.options.out / "runs", f"LeuSAM seed {seed}", settings)
         if not (run.folder / "scores.csv").exists():
+            backend.start()
+            from cotconet.leusam import LeuSAM
+
             model = LeuSAM(**network, weights=weights or "auto", seed=seed)
             train, held = self._cells("train"), self._cells("validation")
             model.fit(
@@ -171,6 +173,9 @@ class Comparison:
 
         Three columns a picture: itself, the true mask, ours. Returns the path.
         """
+        backend.start()
+        from cotconet.leusam import LeuSAM
+
         cells, model = self.test, LeuSAM.load(run.folder)
         scores = pd.read_csv(run.folder / "scores.csv", keep_default_na=False)
         scores = scores[scores["box"] == "threshold"]["dice"].to_numpy()

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from cotconet.segmentation_table import PROFILES, Comparison
-from smears import backend, reports, sources
+from smears import reports, sources
 from smears.study import exits
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,6 @@ def main():
     if options.weights and not options.weights.is_dir():
         parser.error(f"--weights {options.weights}: no folder")
     with exits():
-        backend.start()
         comparison = Comparison(options)
         print(comparison.audit.line)
         runs = comparison.train()

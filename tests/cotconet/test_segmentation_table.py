@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cotconet import segmentation, segmentation_table
+from cotconet import leusam, segmentation, segmentation_table
 from smears import InputError
 
 SCRIPT = Path(__file__).parent.parent.parent / "experiments" / "segmentation.py"
@@ -50,7 +50,7 @@ def comparison(tmp_path, monkeypatch):
     drawn = {"classes": "all-normal", "subjects": 6, "images": 1, "size": 64}
     profile = segmentation_table.Profile({"size": "tiny"}, {"epochs": 1}, drawn)
     monkeypatch.setitem(segmentation_table.PROFILES, "quick", profile)
-    monkeypatch.setattr(segmentation_table, "LeuSAM", FilledBox)
+    monkeypatch.setattr(leusam, "LeuSAM", FilledBox)
     FilledBox.trained = 0
     options = argparse.Namespace(
         data=["drawn"], profile="quick", seeds=[0, 1], weights=None, skip_bad=False, out=tmp_path
@@ -100,6 +100,16 @@ def test_data_without_masks_is_refused_by_name(comparison):
     frame = comparison.frame.assign(mask="")
     with pytest.raises(InputError, match=r"\.png has no mask and is no cell on black"):
         segmentation_table.Cells(frame)
+
+
+def test_help_starts_no_backend():
+    code = (
+        "import atexit, runpy, sys; atexit.register(lambda: print('keras' in sys.modules)); "
+        f"sys.argv = ['x', '--help']; runpy.run_path({str(SCRIPT)!r}, {{}}, '__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--weights FOLDER" in done.stdout
+    assert done.stdout.endswith("False\n")
 
 
 @pytest.mark.slow
