@@ -175,7 +175,10 @@ def start_as_picture(model):
     embedding = model.get_layer("patch_embedding")
     shape = embedding.kernel.shape
     if np.prod(shape[:3]) != shape[3]:
-        raise ValueError(f"only tokens of the width {np.prod(shape[:3])} can start as the picture")
+        raise ValueError(
+            f"only tokens of the width {np.prod(shape[:3])} can start as the picture, not of "
+            f"{shape[3]}: leave width out, or give start='random'."
+        )
     embedding.kernel.assign(np.eye(shape[3], dtype=np.float32).reshape(shape))
     for layer in model.layers:
         if isinstance(layer, layers.MultiHeadAttention):
