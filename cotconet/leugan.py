@@ -158,7 +158,7 @@ class LeuGAN(keras.Model):
             d_optimizer, g_optimizer: of discriminator and generator. Default: Adam with beta 1 of
                 0.5 and 2e-4 (assumed: DCGAN's, C12). A generator narrower than 1024 gets as much
                 more: Adam moves each weight by its rate, so what a layer does moves by rate times
-                width, and a narrow generator at 2e-4 is left behind and collapses (measured, C12).
+                width, and a narrow generator at 2e-4 is left behind for long (measured, C12).
         """
         rates = RATE, RATE * WIDTH / self.width
         pair = [

@@ -16,6 +16,7 @@ SIDE = 32  # pixels on which the fixed features look
 FEATURES = 64  # numbers that are left after the random projection
 ANGLES = 8
 FEWEST = 10
+COLLAPSED = 0.5  # variety below which the table speaks of mode collapse (assumed, C14)
 
 
 def fixed_features(pictures):
@@ -253,6 +254,11 @@ def table(found):
         f"Copies of training pictures: {'yes' if m['copied'] else 'not shown'} (yes where p is "
         "below 0.01 in both of the last two rows).",
     ]
+    if found["variety"] < COLLAPSED:
+        lines.append(
+            f"Mode collapse: the synthetic pictures differ from each other {found['variety']:.2f} "
+            "times as much as real ones do. Train longer, or do without them."
+        )
     return pd.DataFrame(rows, columns=["Measure", "Of", "Value", "p", "Perfect"]), lines
 
 

@@ -74,6 +74,8 @@ def test_copies_are_called_copies_although_no_classifier_tells_them(of_each_kind
 
 def test_a_collapsed_generator_lacks_variety(of_each_kind):
     assert of_each_kind["collapsed"]["variety"] < 0.01
+    assert "Mode collapse" in realism.table(of_each_kind["collapsed"])[1][-1]
+    assert "Mode collapse" not in " ".join(realism.table(of_each_kind["real"])[1])
 
 
 def test_copies_are_found_among_few_held_out_pictures():
