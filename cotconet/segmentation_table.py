@@ -28,7 +28,7 @@ class Profile:
 
 DRAWN = {"classes": "all-normal", "size": 128}
 PROFILES = {
-    "quick": Profile({"size": "tiny"}, {"epochs": 15}, {**DRAWN, "subjects": 12, "images": 3}),
+    "quick": Profile({"size": "tiny"}, {"epochs": 40}, {**DRAWN, "subjects": 12, "images": 6}),
     "laptop": Profile({"size": "small"}, {"epochs": 40}, {**DRAWN, "subjects": 40, "images": 5}),
     "paper": Profile({"size": "base"}, {"epochs": 10}, {**DRAWN, "subjects": 40, "images": 5}),
 }
