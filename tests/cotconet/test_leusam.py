@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from cotconet import leusam, region, segmentation
+from cotconet import leusam, region, sam, segmentation
 from smears.runs import Run
 from smears.weights import NotAvailable
 
@@ -107,9 +107,9 @@ def test_a_mask_has_its_pictures_own_size_alone_and_in_sets(untrained):
 
 @pytest.mark.contract
 def test_one_box_is_encoded_as_the_prompt_encoder_itself_does():
-    backbone = leusam.sam(TINY)
+    backbone = sam.sam(TINY)
     boxes = np.array([[[3, 4], [20, 31]], [[0, 0], [32, 32]]], np.float32)
-    ours = leusam.BoxPrompt(backbone.prompt_encoder)(boxes)
+    ours = sam.BoxPrompt(backbone.prompt_encoder)(boxes)
     theirs = backbone.prompt_encoder(boxes=boxes[:, None])
     names = ("sparse_embeddings", "dense_embeddings", "dense_positional_embeddings")
     for found, name in zip(ours, names, strict=True):
@@ -118,9 +118,9 @@ def test_one_box_is_encoded_as_the_prompt_encoder_itself_does():
 
 
 def test_the_box_layer_can_be_rebuilt():
-    backbone = leusam.sam(TINY)
-    layer = leusam.BoxPrompt(backbone.prompt_encoder, name="own")
-    twin = leusam.BoxPrompt.from_config(layer.get_config())
+    backbone = sam.sam(TINY)
+    layer = sam.BoxPrompt(backbone.prompt_encoder, name="own")
+    twin = sam.BoxPrompt.from_config(layer.get_config())
     boxes = np.zeros((1, 2, 2), np.float32)
     assert [np.shape(x) for x in twin(boxes)] == [np.shape(x) for x in layer(boxes)]
     assert twin.name == "own"
@@ -145,9 +145,9 @@ def test_loss_and_dice_against_plain_loops():
             hits += (t >= 0.5) and (z > 0)
             total += int(t >= 0.5) + int(z > 0)
         loss = 1 - (2 * common + 1e-5) / (squares + 1e-5) + entropy / 16
-        assert float(leusam.dice_bce(truth, logits)[n]) == pytest.approx(loss, abs=1e-5)
+        assert float(sam.dice_bce(truth, logits)[n]) == pytest.approx(loss, abs=1e-5)
         dice = 2 * hits / total if total else 1.0
-        assert float(leusam.mask_dice(truth, logits)[n]) == pytest.approx(dice, abs=1e-6)
+        assert float(sam.mask_dice(truth, logits)[n]) == pytest.approx(dice, abs=1e-6)
 
 
 def test_where_sa1b_cannot_be_had_the_small_one_stands_in_and_says_so(monkeypatch, capsys):
@@ -157,7 +157,7 @@ def test_where_sa1b_cannot_be_had_the_small_one_stands_in_and_says_so(monkeypatc
         raise ConnectionError("no route")
 
     monkeypatch.setattr(SAMImageSegmenter, "from_preset", offline)
-    monkeypatch.setitem(leusam.SIZES, "small", TINY)
+    monkeypatch.setitem(sam.SIZES, "small", TINY)
     model = leusam.LeuSAM("base")
     assert not model.frozen
     assert model.config == TINY
@@ -196,7 +196,7 @@ def test_with_weights_only_the_decoder_learns_on_embeddings_made_once(tmp_path):
     from keras_hub.models import SAMImageSegmenter
 
     keras.utils.set_random_seed(3)
-    given = leusam.sam(TINY)
+    given = sam.sam(TINY)
     SAMImageSegmenter(backbone=given).save_to_preset(str(tmp_path / "preset"))
     images, masks = _cells(8)
     model = leusam.LeuSAM(weights=tmp_path / "preset")

@@ -1,10 +1,14 @@
 """Threshold segmenters on hand-made pictures, and the measures by hand."""
 
+import os
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from cotconet import segmentation
+from smears import images
 
 GROUND, RED_CELL, CYTOPLASM, NUCLEUS = (
     (235, 225, 222), (215, 160, 155), (170, 175, 215), (90, 50, 140)
@@ -78,6 +82,18 @@ def test_a_cell_on_black_keeps_its_mask_with_holes_filled_and_specks_dropped():
 def test_a_photograph_is_not_taken_for_a_cell_on_black():
     assert not segmentation.is_on_black(_picture([((60, 60), 24)])[0])
     assert not segmentation.is_on_black(np.zeros((8, 8, 3), np.uint8))
+
+
+@pytest.mark.skipif("LEUKOCYTE_DATA" not in os.environ, reason="LEUKOCYTE_DATA is not set")
+@pytest.mark.parametrize(("number", "least"), [(1, 0.93), (2, 0.85)])
+def test_photographed_cells_are_found(number, least):
+    folder = Path(os.environ["LEUKOCYTE_DATA"]) / "wbc_masks" / f"Dataset {number}"
+    scores = []
+    for path in sorted(folder.glob("images/*.png"))[::10]:
+        mask = images.read_mask(folder / "masks" / path.name) > 0
+        scores.append(segmentation.dice(segmentation.otsu_watershed(images.decode(path)), mask))
+    assert len(scores) >= 10
+    assert np.mean(scores) > least
 
 
 def test_two_thresholds_are_those_of_the_largest_variance_between_three_classes():
