@@ -118,6 +118,7 @@ def test_a_finished_run_is_loaded_and_not_trained_again(tmp_path, stores, monkey
 
 
 @pytest.mark.contract
+@pytest.mark.slow
 def test_a_killed_training_ends_as_an_uninterrupted_one(tmp_path, stores, monkeypatch):
     settings = {"augment": "traditional", "epochs": 3, "depth": 0}
     _, whole = _fit(tmp_path, stores, "whole", **settings)

@@ -95,6 +95,7 @@ def test_the_default_is_vit_b_16():
 
 
 @pytest.mark.contract
+@pytest.mark.slow
 def test_vit_b_16_costs_what_is_known_of_it():
     # 17.58 G multiply-adds, as torchvision lists for vit_b_16 with its last dense layer.
     assert flops(GMod()) == pytest.approx(2 * 17.58e9, rel=0.01)
