@@ -133,6 +133,8 @@ def test_each_network_learns_with_its_own_rate():
 def test_the_discriminator_learns_to_tell_easy_pictures(small):
     keras.utils.set_random_seed(0)
     white = np.ones((32, 16, 16, 3), np.float32)
+    # With the generator held still: else it learns to please as fast as it is found out.
+    small.compile(g_optimizer=keras.optimizers.SGD(0.0))
     history = small.fit(white, batch_size=8, epochs=5, verbose=0).history
     assert history["d_loss"][-1] < history["d_loss"][0]
     assert history["real_accuracy"][-1] > 0.9
