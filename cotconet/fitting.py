@@ -15,7 +15,7 @@ def train(task, run):
     """Fit CoTCoNet on the training part, write validation and test predictions.
 
     With the paper's own protocol LeuGAN learns from every picture of the smaller class, and what
-    it makes stands in all three parts, as the published numbers imply (METHODS 4.0).
+    it makes stands in all three parts, as the published numbers imply (C29).
     """
     model, part, made, label = _fit(task, run)
     frames, scores = [], []

@@ -32,7 +32,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     only what follows, and a killed fit goes on from its last finished epoch.
 
     Args:
-        size: side in pixels of the cut-out cells (224; assumed, METHODS 5.2).
+        size: side in pixels of the cut-out cells (224; assumed, C15).
         enhance: steps of `enhancement.enhance`; () for none (stated: CLAHE, then sharpening).
         segment: "leusam" (stated), a name in `segmentation.SEGMENTERS`, or None: no segmentation.
         cells: "main": pictures show one cell each; "all": whole fields.
@@ -108,7 +108,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                 subjects, is taken for it.
             synthetic: uint8 (m, size, size, 3) of the smaller class, from `synthesised`, to be
                 used instead of pictures that the training part alone would give (the paper's
-                protocol; METHODS 4.0).
+                protocol, C29).
 
         Raises:
             InputError: not two classes, unequal lengths, or a class too small for a stage.

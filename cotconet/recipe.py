@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 CLASSES = ("ALL", "normal", "Healthy", "B-ALL", "MM", "immature", "mature")
 POSITIVE = ("ALL", "B-ALL", "immature")
 
-# 10% of the images are tested, at image level (derived, METHODS 4.0); the paper names no
+# 10% of the images are tested, at image level (derived, C29); the paper names no
 # validation part: as many are taken for it (assumed, C29).
 PAPER_SPLIT = ("image", 10)
 

@@ -27,7 +27,7 @@ def is_on_black(image):
 def on_black(image):
     """The mask of a cell on black: its pixels that are not, the largest piece, holes filled.
 
-    C-NMC's cells come already segmented (METHODS 3.2: challenge data description), so this is
+    C-NMC's cells come already segmented (the challenge's data description), so this is
     their own mask. An image that is black all over gives an empty one.
     """
     return one_piece(image.max(-1) > BLACK)

@@ -21,8 +21,8 @@ SCORES = {
     "f1": ("F1", "f1"),
 }
 EXCHANGED = (
-    "The published precision and recall are exchanged in most rows of Tables 2 and 7 (METHODS: "
-    "only so are they whole counts of 849): read the published precision beside our recall."
+    "The published precision and recall are exchanged in most rows of Tables 2 and 7 (only so are "
+    "they whole counts of 849 images): read the published precision beside our recall."
 )
 
 
