@@ -463,7 +463,11 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """((array, key) of training, array of validation features) that are kept."""
         began = time.perf_counter()
         x, key = x
-        self.search_space_ = (x, codes, _apart(groups))
+        apart = _apart(groups)
+        if min(len(set(apart[codes == code])) for code in (0, 1)) < 2:
+            # One person cannot be on both sides of the search's inner split: split pictures.
+            apart = np.arange(len(apart)).astype(str)
+        self.search_space_ = (x, codes, apart)
         if self.select:
             from cotconet.selection import SineCosineSelector
 
