@@ -140,6 +140,16 @@ def test_subjects_are_kept_apart_in_the_graph_and_synthetic_cells_have_none(
 
 
 @pytest.mark.slow
+def test_a_class_of_one_subject_is_selected_on_all_the_same(fitted, cells, held):
+    pictures, labels, groups = cells
+    groups = np.where(labels == "normal", "the only one", groups)
+    settings = {**SMALL, "synthesise": None, "graph": False}
+    model = pipeline.CoTCoNet(**settings, cache=fitted[1]).fit(pictures, labels, groups, held)
+    assert 0 < model.facts_["kept"] < 256
+    assert len(set(model.search_space_[2])) == len(labels)
+
+
+@pytest.mark.slow
 def test_classes_at_parity_need_no_synthesis(cells, held, monkeypatch, fitted):
     pictures, labels, _ = cells
     rows = [*range(8), *range(12, 20)]
