@@ -1,1 +1,1 @@
-"""CoTCoNet (Raghaw et al. 2024): leukemic against normal cells. Its stages are not here yet."""
+"""CoTCoNet (Raghaw et al. 2024): leukemic against normal cells, a file a stage."""

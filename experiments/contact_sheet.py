@@ -2,13 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from smears import catalogue, images, reports, sources
+from smears import catalogue, commandline, images, reports, sources
 
-ROOT = Path(__file__).resolve().parent.parent
 SIDE = 160  # pixels of a picture on the sheet
 
 
@@ -26,11 +24,7 @@ def main():
     )  # fmt: skip
     parser.add_argument("--columns", type=int, default=6, help="pictures a class. Default: 6")
     parser.add_argument("--seed", type=int, default=0, help="of the choice. Default: 0")
-    parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
-        help="the sheet goes into its folder figures/. Default: out/ in the checkout",
-    )  # fmt: skip
+    commandline.add_places(parser)
     options = parser.parse_args()
     specs, out = options.data or ["drawn"], options.out.expanduser().resolve()
     drawn = {"subjects": options.columns, "images": 1, "size": 2 * SIDE, "seed": options.seed}

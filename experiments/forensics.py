@@ -1,10 +1,9 @@
 """What the papers' published numbers imply by themselves, computed from paper.yaml alone."""
 
 import argparse
-from pathlib import Path
 
 from smears import forensics, published, reports
-from smears.commandline import ROOT
+from smears.commandline import add_places
 
 PAPERS = ("leukocytenet", "cotconet")
 
@@ -17,10 +16,7 @@ def main(argv=None):
         "the list of checks from each package's paper.yaml; needs no data and trains nothing."
     )
     parser.add_argument("--paper", choices=PAPERS, help="only this paper's numbers")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
-        help="where the tables go. Default: out/ in the checkout",
-    )  # fmt: skip
+    add_places(parser, reads=False)
     options = parser.parse_args(argv)
     for package in [options.paper] if options.paper else PAPERS:
         paper = published.load(package)

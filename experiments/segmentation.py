@@ -4,10 +4,8 @@ import argparse
 from pathlib import Path
 
 from cotconet.segmentation_table import PROFILES, Comparison
-from smears import reports, sources
+from smears import commandline, reports, sources
 from smears.study import exits
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def main():
@@ -33,11 +31,7 @@ def main():
         "--weights", type=Path, metavar="FOLDER",
         help="keras-hub preset folder of SAM, for machines without network",
     )  # fmt: skip
-    parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
-        help="where data, runs and tables go. Default: out/ in the checkout",
-    )  # fmt: skip
+    commandline.add_places(parser)
     options = parser.parse_args()
     options.data = options.data or ["drawn"]
     options.seeds = list(range(max(1, options.seeds)))

@@ -1,15 +1,12 @@
 """LeuGAN alone: train it on the smaller class, and say how real its pictures are."""
 
 import argparse
-from pathlib import Path
 
 from cotconet import recipe
 from smears import InputError, backend, commandline, reports, sources
 from smears.material import Material
 from smears.runs import Run, hardware
 from smears.study import exits
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def main():
@@ -57,11 +54,7 @@ def _options():
     parser.add_argument("--fold", type=int, default=0, help="which, from 0 on. Default: 0")
     parser.add_argument("--epochs", type=int, help="another number than the profile's")
     parser.add_argument("--seed", type=int, default=0, help="of the training. Default: 0")
-    parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
-        help="where data, runs and tables go. Default: out/ in the checkout",
-    )  # fmt: skip
+    commandline.add_places(parser)
     options = parser.parse_args()
     options.data = options.data or ["drawn"]
     options.out = options.out.expanduser().resolve()

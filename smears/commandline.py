@@ -120,16 +120,24 @@ def _add_arguments(parser):
         "ROW=FILE (.h5, .weights.h5, .npz); files that lack layers are loaded by layer name",
     )  # fmt: skip
     parser.add_argument(
-        "--skip-bad", action="store_true",
-        help="leave unreadable and contradictory pictures out and count them, instead of stopping",
-    )  # fmt: skip
-    parser.add_argument(
         "--devices", choices=("one", "all"), default="one",
         help="all: train data-parallel on every GPU of this machine. Default: one",
     )  # fmt: skip
+    add_places(parser)
+
+
+def add_places(parser, reads=True):
+    """Add --out, and with `reads` --skip-bad: what every script that reads pictures takes."""
+    if reads:
+        parser.add_argument(
+            "--skip-bad", action="store_true",
+            help="leave unreadable and contradictory pictures out and count them, instead of "
+            "stopping",
+        )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, default=ROOT / "out", metavar="FOLDER",
-        help="where data, runs and tables go. Default: out/ in the checkout",
+        help="where everything that is made goes, in folders of its own (data, runs, tables, "
+        "figures). Default: out/ in the checkout",
     )  # fmt: skip
 
 

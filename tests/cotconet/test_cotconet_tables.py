@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import two_classes
 from table2 import CNMC
 from table5 import ALLIDB2, COMPARISON
 from table7 import STEPS
 
 from cotconet import recipe, tables
-from smears import commandline, metrics
-from smears.study import Results, main
+from smears import metrics
+from smears.study import main
 
 
 def _train(task, run):
@@ -30,26 +31,11 @@ def _train(task, run):
     run.write_predictions(frame, task.classes, np.eye(2)[said] * 0.8 + 0.1)
 
 
-STANDIN = SimpleNamespace(
-    CLASSES=recipe.CLASSES,
-    PAPER_SPLIT=recipe.PAPER_SPLIT,
-    PROFILES={
-        "quick": SimpleNamespace(
-            drawn={"classes": "all-normal", "subjects": 9, "images": 4, "size": 32}
-        )
-    },
-    settings=recipe.settings,
-    refuse=recipe.refuse,
-    train=_train,
-)
+STANDIN = two_classes.recipe(_train)
 
 
 def _results(study, out, *argv):
-    study = replace(study, recipe=STANDIN)
-    options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
-    results = Results(study, options)
-    results.train()
-    return results
+    return two_classes.results(study, STANDIN, out, *argv)
 
 
 def test_the_own_row_is_measured_and_the_six_methods_are_quoted(tmp_path):

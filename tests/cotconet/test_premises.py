@@ -1,15 +1,15 @@
 """CoTCoNet's Tables 1 and 3: counts up to parity, and formulas that are what they say."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import two_classes
 from table1 import COUNTS
 from table3 import FORMULAS
 
-from cotconet import premises, recipe
+from cotconet import premises
 from smears import commandline
 from smears.study import Results
 
@@ -28,26 +28,11 @@ def _train(task, run):
     run.write_predictions(frame, task.classes, np.eye(2)[said] * 0.8 + 0.1)
 
 
-STANDIN = SimpleNamespace(
-    CLASSES=recipe.CLASSES,
-    PAPER_SPLIT=recipe.PAPER_SPLIT,
-    PROFILES={
-        "quick": SimpleNamespace(
-            drawn={"classes": "all-normal", "subjects": 9, "images": 4, "size": 32}
-        )
-    },
-    settings=recipe.settings,
-    refuse=recipe.refuse,
-    train=_train,
-)
+STANDIN = two_classes.recipe(_train)
 
 
 def _results(study, out, *argv):
-    study = replace(study, recipe=STANDIN)
-    options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
-    results = Results(study, options)
-    results.train()
-    return results
+    return two_classes.results(study, STANDIN, out, *argv)
 
 
 def test_published_counts_stand_beside_this_data_s(tmp_path):

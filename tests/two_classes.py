@@ -1,0 +1,27 @@
+"""A recipe of two classes that invents predictions, so that CoTCoNet's tables need no training."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+from cotconet import recipe as real
+from smears import commandline
+from smears.study import Results
+
+
+def recipe(train):
+    """CoTCoNet's recipe on small drawn cells, with `train(task, run)` in its training's place."""
+    drawn = {"classes": "all-normal", "subjects": 9, "images": 4, "size": 32}
+    return SimpleNamespace(
+        CLASSES=real.CLASSES, PAPER_SPLIT=real.PAPER_SPLIT,
+        PROFILES={"quick": SimpleNamespace(drawn=drawn)}, settings=real.settings,
+        refuse=real.refuse, train=train,
+    )  # fmt: skip
+
+
+def results(study, standin, out, *argv):
+    """Trained smears.study.Results of a study with that recipe, as a script would have them."""
+    study = replace(study, recipe=standin)
+    options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
+    found = Results(study, options)
+    found.train()
+    return found
