@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from smears import InputError
+
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-learn", "opencv-python-headless")
 KEYS = ["path", "subject", "source", "part", "label"]
 
@@ -51,6 +53,24 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "settings.json").exists():
             write_whole(self.folder / "settings.json", text)
+
+    @classmethod
+    def read(cls, folder):
+        """The run in an existing folder, whatever its name.
+
+        Raises:
+            InputError: no settings.json to read there.
+        """
+        run = cls.__new__(cls)
+        run.folder = Path(folder)
+        try:
+            run.settings = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise InputError(
+                f"{folder} is no run's folder: no settings.json to read in it. Tables print their "
+                "runs' folders, which lie in out/runs."
+            ) from problem
+        return run
 
     @property
     def finished(self):

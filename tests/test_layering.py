@@ -16,7 +16,7 @@ FORBIDDEN = {
 KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
 NUMBERS_ONLY = (
     "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics",
-    "splits", "runs", "colour", "arrays",
+    "splits", "runs", "colour", "arrays", "calibration",
 )  # fmt: skip
 
 

@@ -1,0 +1,91 @@
+"""A trained network with all that its pictures need: pictures in, probabilities out."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from smears import InputError, calibration, images
+from smears.runs import Run
+
+BATCH = 16  # pictures at a time; the last batch is filled up, so that nothing is compiled again
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What serving, predicting and explaining share, so that none can differ from training.
+
+    Args:
+        network: flat Keras model from preprocessed float32 (n, size, size, 3) to probabilities.
+        classes: class names in the order of its outputs.
+        size: side of its input in pixels.
+        mode: how pixels are scaled, see `smears.pictures.preprocess`.
+        temperature: of `calibration.scale`; 1 leaves probabilities as they are.
+        about: dict of what is known of its training: settings, facts, environment, calibration.
+    """
+
+    network: object
+    classes: tuple
+    size: int
+    mode: str | None
+    temperature: float = 1.0
+    about: dict = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path):
+        """The network of a finished run, which the caller's package must have registered.
+
+        Args:
+            path: folder of a run, or the model.keras in it.
+
+        Raises:
+            InputError: no such folder, not finished, or a file that `model_files.load` refuses.
+        """
+        from smears import model_files
+
+        path = Path(path).expanduser()
+        folder = path.parent if path.suffix == ".keras" else path
+        run = Run.read(folder)
+        lacking = [name for name in ("classes", "preprocess") if name not in run.facts]
+        if lacking or not run.finished:
+            raise InputError(
+                f"{folder} is no finished run of a network: it lacks "
+                f"{', '.join(lacking) or 'predictions.csv'}. Train it to its end first; tables "
+                "print their runs' folders."
+            )
+        found = calibration.of(run.predictions)
+        return cls(
+            model_files.load(folder / "model.keras"), tuple(run.facts["classes"]),
+            run.settings["size"], run.facts["preprocess"], found["temperature"],
+            {
+                "run": folder.name, "settings": run.settings, "facts": run.facts,
+                "environment": run.environment, "calibration": found,
+            },
+        )  # fmt: skip
+
+    def prepare(self, pictures):
+        """Pictures as the network takes them.
+
+        Args:
+            pictures: sequence of uint8 (h, w, 3) RGB, sizes may differ.
+
+        Returns:
+            float32 (n, size, size, 3), resized and scaled as in training.
+        """
+        from smears.pictures import preprocess
+
+        squares = [images.resize(picture, self.size) for picture in pictures]
+        return preprocess(np.stack(squares), self.mode)
+
+    def scores(self, pictures):
+        """The network's own probabilities, float64 (n, classes), of uint8 RGB pictures."""
+        found = np.empty((len(pictures), len(self.classes)))
+        for start in range(0, len(pictures), BATCH):
+            x = self.prepare(pictures[start : start + BATCH])
+            filled = np.concatenate([x, np.zeros((BATCH - len(x), *x.shape[1:]), x.dtype)])
+            found[start : start + len(x)] = self.network.predict_on_batch(filled)[: len(x)]
+        return found
+
+    def calibrated(self, scores):
+        """Probabilities whose confidence was fitted on the validation part, (n, classes)."""
+        return calibration.scale(scores, self.temperature)
