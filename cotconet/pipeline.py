@@ -149,14 +149,28 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classes_")
         if len(pictures) == 0:
             return np.zeros((0, 2))
+        from cotconet import hdlc
+
+        x = self.describe(pictures, prepared)
+        positive = hdlc.predict_hdlc(self.hdlc_, x).astype(float)
+        table = np.stack([1 - positive, positive], axis=1)
+        return table if self.positive_ == self.classes_[1] else table[:, ::-1]
+
+    def cut_out(self, pictures):
+        """The enhanced, segmented and cut-out cells, uint8 (n, size, size, 3)."""
+        check_is_fitted(self, "classes_")
+        return np.load(self._prepared(pictures)[0])
+
+    def describe(self, pictures, prepared=False):
+        """What HDLC sees of pictures: rebuilt and selected features, float32 (n, features kept).
+
+        Args: as `predict_proba`, at least one picture.
+        """
+        check_is_fitted(self, "classes_")
         store = self._kept(pictures) if prepared else self._prepared(pictures)
         x = np.asarray(self._extracted(store)[0], np.float32)
         x = self.grafr_.transform(x) if self.graph else (x - self.mean_) / self.scale_
-        from cotconet import hdlc
-
-        positive = hdlc.predict_hdlc(self.hdlc_, x[:, self.support_]).astype(float)
-        table = np.stack([1 - positive, positive], axis=1)
-        return table if self.positive_ == self.classes_[1] else table[:, ::-1]
+        return x[:, self.support_]
 
     def predict(self, pictures):
         """The more probable class of each picture, (n,)."""

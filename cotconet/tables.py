@@ -76,10 +76,11 @@ def _binary(results, labels, first):
 
 
 def _score(predictions, score, positive):
-    return scored(predictions, "test", partial(_binary_score, score, positive), fraction)
+    return scored(predictions, "test", partial(binary_score, score, positive), fraction)
 
 
-def _binary_score(score, positive, matrix):
+def binary_score(score, positive, matrix):
+    """A score of `smears.metrics.binary` of matrices (..., 2, 2)."""
     return metrics.binary(matrix, positive)[score]
 
 

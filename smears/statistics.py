@@ -77,6 +77,33 @@ def mean_by_subject(values, unit, *, resamples=2000, seed=0, level=0.95):
         (mean, low, high). Subjects are drawn whole, and seeds as in `bootstrap_by_subject`.
     """
     values = np.asarray(values, float)
+    low, high = _quantiles(_drawn_means(values, unit, resamples, seed), level)
+    return float(values.mean()), low, high
+
+
+def difference_of_means(first, second, first_unit, second_unit, *, resamples=2000, seed=0,
+                        level=0.95):  # fmt: skip
+    """Mean of a score of one group of pictures less that of another, with its interval.
+
+    Args:
+        first, second: float arrays (seeds, pictures) of two groups that share no subject.
+        first_unit, second_unit: subject of each picture of the group.
+        resamples, seed, level: see `bootstrap_by_subject`.
+
+    Returns:
+        (difference, low, high). Subjects of each group are drawn whole, by themselves.
+    """
+    groups = [(np.asarray(first, float), first_unit), (np.asarray(second, float), second_unit)]
+    drawn = [
+        _drawn_means(values, unit, resamples, [seed, number])
+        for number, (values, unit) in enumerate(groups)
+    ]
+    low, high = _quantiles(drawn[0] - drawn[1], level)
+    return float(groups[0][0].mean() - groups[1][0].mean()), low, high
+
+
+def _drawn_means(values, unit, resamples, seed):
+    """Means (resamples,) of values (seeds, pictures) over subjects and seeds drawn anew."""
     code = np.unique(np.asarray(unit, str), return_inverse=True)[1]
     sizes = np.bincount(code)
     sums = np.stack([np.bincount(code, row) for row in values])
@@ -84,10 +111,13 @@ def mean_by_subject(values, unit, *, resamples=2000, seed=0, level=0.95):
     drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), resamples)
     means = (drawn @ sums.T) / (drawn @ sizes)[:, None]
     chosen = rng.integers(0, len(values), (resamples, len(values)))
-    means = np.take_along_axis(means, chosen, 1).mean(1)
+    return np.take_along_axis(means, chosen, 1).mean(1)
+
+
+def _quantiles(drawn, level):
     tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(values.mean()), float(low), float(high)
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def _percentiles(counts, statistic, resamples, seed, level):

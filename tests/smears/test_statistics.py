@@ -214,3 +214,15 @@ def test_the_interval_of_a_mean_is_about_that_of_the_normal_law():
     mean, low, high = statistics.mean_by_subject(values, np.arange(400))
     half = 1.96 * values.std() / 20
     assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.03)
+
+
+def test_the_interval_of_a_difference_of_means_holds_the_true_one_and_widens_with_fewer_people():
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.arange(40), 10)
+    one = rng.normal(0, 1, 40)[people] + rng.normal(0, 0.1, 400)
+    two = rng.normal(1, 1, 40)[people] + rng.normal(0, 0.1, 400)
+    apart, low, high = statistics.difference_of_means([two], [one], people, people)
+    assert apart == pytest.approx(two.mean() - one.mean())
+    assert low < 1 < high
+    # Ten pictures of a person say little more than one: as wide as the normal law of 40 people.
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 / 40), rel=0.25)
