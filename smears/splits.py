@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import warnings
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -11,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
 
 from smears import InputError, sources
+from smears.folds import spread
 from smears.runs import names
 
 PARTS = ("train", "validation", "test")
@@ -165,14 +164,7 @@ def _folds(labels, unit, names, count, seed):
     code = np.unique(labels, return_inverse=True)[1]
     best, least = None, np.inf
     for shuffle in range(SHUFFLES):
-        # scikit-learn balances classes against whole groups better than our own code would.
-        folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed * SHUFFLES + shuffle)
-        number = np.empty(len(labels), int)
-        with warnings.catch_warnings():
-            # "least populated class": the audit says once which class lacks which part.
-            warnings.simplefilter("ignore", UserWarning)
-            for fold, (_, row) in enumerate(folds.split(code, code, unit)):
-                number[row] = fold
+        number = spread(code, unit, count, seed * SHUFFLES + shuffle)
         # share[class, fold]
         share = np.stack([np.bincount(number[code == c], minlength=count) for c in np.unique(code)])
         share = share / share.sum(1, keepdims=True)
