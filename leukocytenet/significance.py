@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from smears import statistics
-from smears.runs import classes_of
-from smears.tables import interval, scored, size
+from smears.tables import correct, interval, mcnemar_against, mcnemar_line, scored, size
 
 
 def significance(results):
@@ -30,13 +29,7 @@ def significance(results):
         "n: epochs in the first three rows, which repeat the paper's computation and take the "
         "epochs of one run (here the first seed's) as independent samples (D16); pictures in the "
         "rows below, which are what a claim about new pictures needs.",
-        "McNemar's exact test: pictures that only LeukocyteNet got right : that only the other "
-        "got right, p corrected for the number of baselines by Holm's method"
-        + (
-            ", pooled over seeds, which counts a picture once a seed and so makes p too small."
-            if len(results.options.seeds) > 1
-            else "."
-        ),
+        mcnemar_line(results, "LeukocyteNet"),
     ]
     return pd.DataFrame(rows), lines
 
@@ -71,32 +64,17 @@ def _paired(history):
 def _mcnemar(results, own):
     """McNemar's exact test against each baseline, the best one (on validation) marked."""
     others = [name for name in results.study.rows if name != "LeukocyteNet"]
-    found = {name: results.predictions(name) for name in others}
-    ready = [name for name in others if own and found[name]]
-    pairs = {name: (_correct(own), _correct(found[name])) for name in ready}
-    values = [statistics.mcnemar(*pairs[name]) for name in ready]
-    corrected = dict(zip(ready, statistics.holm(values) if ready else [], strict=True))
-    held = {name: interval(found[name], "validation", "accuracy")[0] for name in ready}
+    texts = mcnemar_against(results, "LeukocyteNet", others)
+    ready = [name for name in others if texts[name] != "not run"]
+    held = {
+        name: interval(results.predictions(name), "validation", "accuracy")[0] for name in ready
+    }
     rows = []
     for name in others:
-        text, n = "not run", "–"
-        if name in ready:
-            a, b = pairs[name]
-            text, n = f"{np.sum(a & ~b)} : {np.sum(~a & b)}, p = {corrected[name]:.2g}", len(a)
+        n = len(correct(own)) if name in ready else "–"
         best = " (best on validation)" if ready and name == max(held, key=held.get) else ""
-        rows.append(_row(results, f"McNemar, test, against {name}{best}", text, n))
+        rows.append(_row(results, f"McNemar, test, against {name}{best}", texts[name], n))
     return rows
-
-
-def _correct(predictions):
-    """Bool array over test pictures of all seeds: was the most probable class the right one."""
-    found = []
-    for table in predictions:
-        held = table[table["part"] == "test"]
-        classes = np.array(classes_of(table))
-        said = classes[held[classes].to_numpy().argmax(1)]
-        found.append(said == held["label"].to_numpy())
-    return np.concatenate(found)
 
 
 def _small(p):

@@ -13,9 +13,18 @@ from leukocytenet import recipe
 from smears import colour, statistics
 from smears.catalogue import counts
 from smears.runs import classes_of
-from smears.tables import RESAMPLES, chance, confusions, scored, size
+from smears.tables import (
+    RESAMPLES,
+    chance,
+    confusions,
+    mcnemar_against,
+    mcnemar_line,
+    scored,
+    size,
+)
 
 MINORITY = ("MDS", "Lymphoma")
+HYBRID_ROW = "LeukocyteNet (VGG19+Swin)"  # Table 4's name of LeukocyteNet itself
 
 
 def literature(results):
@@ -181,6 +190,9 @@ def _class_interval(stack, number, column):
 def ablation(results):
     """Table 4: accuracy, macro F1 and the recall of the two rarest diseases; external data."""
     rows, claim = [], results.paper.claims["external_accuracy"]
+    others = [*results.study.rows, *colour.CLASSIFIERS]
+    others.remove(HYBRID_ROW)
+    against = mcnemar_against(results, HYBRID_ROW, others)
     for label in [*results.study.rows, *colour.CLASSIFIERS]:
         predictions = results.predictions(label)
         row = {"Model variant": label}
@@ -191,20 +203,20 @@ def ablation(results):
             row[f"{title} ours (95% CI)"] = scored(predictions, "test", metric)
         row["Minority recall published"] = results.published(label, "minority_recall")
         row["Minority recall ours"] = _minority(predictions)
+        row["McNemar, LeukocyteNet : this row"] = against.get(label, "–")
         row["n test"] = size(predictions, "test")
         row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"
         row["data"] = results.data
         if results.options.external:
             external = results.external(label)
-            row["External accuracy published"] = (
-                f"{claim.value}†" if label == "LeukocyteNet (VGG19+Swin)" else "–"
-            )
+            row["External accuracy published"] = f"{claim.value}†" if label == HYBRID_ROW else "–"
             row["External accuracy ours (95% CI)"] = scored(external, "external", "accuracy")
             row["n external"] = size(external, "external")
         rows.append(row)
     lines = results.captions()
     if results.options.external:
         lines.append(_external_line(results, claim))
+    lines.append(mcnemar_line(results, HYBRID_ROW))
     lines.append(
         "Minority recall: the lower and the higher of MDS and Lymphoma, mean over seeds; for other "
         "class sets, of the two classes with the fewest pictures."

@@ -83,6 +83,57 @@ def size(predictions, part):
     return str((predictions[0]["part"] == part).sum()) if predictions else "–"
 
 
+def correct(predictions):
+    """Bool array over test pictures of all seeds: was the most probable class the right one."""
+    found = []
+    for table in predictions:
+        held = table[table["part"] == "test"]
+        classes = np.array(classes_of(table))
+        said = classes[held[classes].to_numpy().argmax(1)]
+        found.append(said == held["label"].to_numpy())
+    return np.concatenate(found)
+
+
+def mcnemar_against(results, reference, labels):
+    """McNemar's exact test of one row against each of others, over the test pictures of all seeds.
+
+    Args:
+        results: smears.study.Results. reference: label of the row. labels: of the others.
+
+    Returns:
+        Dict label -> text "only the reference right : only this row right, p = ...", p corrected
+        for the number of rows by Holm's method; "not run" where either was not.
+    """
+    own = results.predictions(reference)
+    pairs = {}
+    for label in labels:
+        other = results.predictions(label)
+        if own and other:
+            # A row without a seed of its own (colour) is the same for each seed of the reference.
+            first, second = correct(own), correct(other)
+            pairs[label] = first, np.tile(second, len(first) // len(second))
+    values = [statistics.mcnemar(*pair) for pair in pairs.values()]
+    corrected = dict(zip(pairs, statistics.holm(values) if values else [], strict=True))
+    texts = dict.fromkeys(labels, "not run")
+    for label, (first, second) in pairs.items():
+        apart = f"{np.sum(first & ~second)} : {np.sum(~first & second)}"
+        texts[label] = f"{apart}, p = {corrected[label]:.2g}"
+    return texts
+
+
+def mcnemar_line(results, reference):
+    """The caption line of a column or rows made by `mcnemar_against`."""
+    return (
+        f"McNemar's exact test, test pictures: those that only {reference} got right : those that "
+        "only the other got right, p corrected for the number of rows by Holm's method"
+        + (
+            ", pooled over seeds, which counts a picture once a seed and so makes p too small."
+            if len(results.options.seeds) > 1
+            else "."
+        )
+    )
+
+
 def accuracy_table(results, columns, first="Model"):
     """A table of accuracies: published | ours, the colour-only rows beneath.
 

@@ -137,3 +137,26 @@ def test_chance_is_the_largest_p_over_seeds_against_the_most_frequent_class():
 
 def test_percentages_are_printed_with_their_interval():
     assert tables.percent((0.7154, 0.6399, 0.782)) == "71.54 (64.0–78.2)"
+
+
+def test_rows_are_compared_picture_by_picture_and_corrected_for_their_number():
+    good, poor = predictions(0, 1.0), predictions(1, 0.2)
+    results = _results({"First": [good], "Second": [poor], "Third": [good]})
+    found = tables.mcnemar_against(results, "First", ["Second", "Third", "Fourth"])
+    right = [tables.correct([table]) for table in (good, poor)]
+    first, second = np.sum(right[0] & ~right[1]), np.sum(~right[0] & right[1])
+    p = stats.binomtest(int(second), int(first + second)).pvalue
+    assert found["Second"] == f"{first} : {second}, p = {2 * p:.2g}"
+    assert found["Third"] == "0 : 0, p = 1"
+    assert found["Fourth"] == "not run"
+    assert tables.mcnemar_against(results, "Fourth", ["First"]) == {"First": "not run"}
+
+
+def test_a_row_without_seeds_is_compared_with_each_seed():
+    rows = {"First": [predictions(0, 1.0), predictions(2, 1.0)], "Second": [predictions(1, 0.2)]}
+    results = _results(rows, seeds=2)
+    text = tables.mcnemar_against(results, "First", ["Second"])["Second"]
+    counts = [int(n) for n in text.split(",")[0].split(" : ")]
+    right = [tables.correct([table]) for table in (*rows["First"], *rows["Second"])]
+    assert counts[0] == sum(np.sum(one & ~right[2]) for one in right[:2])
+    assert "pooled over seeds" in tables.mcnemar_line(results, "First")
