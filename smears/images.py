@@ -7,12 +7,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from smears import InputError
 
 # Whole fields of view of the known sets have 5 million pixels; a 24 kB file can claim 200 million.
 MAX_PIXELS = 100_000_000
+
+# Pillow opens more, among them EPS, for which it starts a program. Named ones it does not look
+# for by itself: the two whose modules are imported above.
+FORMATS = (
+    "PNG", "JPEG", "BMP", "GIF", TiffImagePlugin.TiffImageFile.format,
+    WebPImagePlugin.WebPImageFile.format,
+)  # fmt: skip
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -21,11 +28,12 @@ class BadImage(InputError):
     """A file that cannot be used as a picture; the text is the reason."""
 
 
-def decode(source):
+def decode(source, most=MAX_PIXELS):
     """Decode a whole image, verified to its last byte.
 
     Args:
         source: path of an image file, or its bytes.
+        most: pixels it may have, at most `MAX_PIXELS`.
 
     Returns:
         uint8 array (height, width, 3), RGB. EXIF orientation is applied; grey, palette and CMYK
@@ -33,14 +41,14 @@ def decode(source):
         colour the high byte is kept.
 
     Raises:
-        BadImage: not an image, truncated, more than one frame, over `MAX_PIXELS`, or pixels
-            that are no integers of up to 16 bits.
+        BadImage: not an image of `FORMATS`, truncated, more than one frame, over `most` pixels,
+            or pixels that are no integers of up to 16 bits.
         OSError: the file cannot be read (missing, permissions).
     """
-    return describe(source)[0]
+    return describe(source, most)[0]
 
 
-def describe(source):
+def describe(source, most=MAX_PIXELS):
     """Like `decode`, but returns (array, note): what had to be converted, "" if nothing."""
     content = source if isinstance(source, bytes) else _read(source)
     if not content:
@@ -50,14 +58,15 @@ def describe(source):
             # Pillow warns of odd metadata, and of bombs from 89 million pixels on; our own limit
             # below decides.
             warnings.filterwarnings("ignore", module=r"PIL\.")
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 width, height = image.size
-                if width * height > MAX_PIXELS:
+                if width * height > most:
                     raise BadImage(
-                        f"{width} x {height} pixels, more than {MAX_PIXELS:,}: cut it into fields"
+                        f"{width} x {height} pixels, more than {most:,}: cut it into fields"
                     )
-                if getattr(image, "n_frames", 1) > 1:
-                    raise BadImage(f"{image.n_frames} frames: save the one that counts")
+                # Asked first, for to count the frames of a large GIF takes seconds.
+                if getattr(image, "is_animated", False):
+                    raise BadImage("more than one frame: save the one that counts")
                 # Asked before loading, in which Pillow turns TIFF by itself.
                 turned = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
                 image.load()
@@ -66,7 +75,7 @@ def describe(source):
     except BadImage:
         raise
     except Image.DecompressionBombError as problem:
-        raise BadImage(f"more than {MAX_PIXELS:,} pixels") from problem
+        raise BadImage(f"more than {most:,} pixels") from problem
     except UnidentifiedImageError as problem:
         raise BadImage("not an image") from problem
     except Exception as problem:

@@ -74,7 +74,7 @@ def _bad_folder(folder, write_picture):
     Image.new("1", (11_000, 11_000)).save(folder / "two/bomb.png")
     return {
         "empty.png": "empty file", "text.jpg": "not an image", "truncated.png": "not a whole image",
-        "film.gif": "2 frames", "bomb.png": "11000 x 11000 pixels",
+        "film.gif": "more than one frame", "bomb.png": "11000 x 11000 pixels",
     }  # fmt: skip
 
 

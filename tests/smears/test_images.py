@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -141,8 +142,29 @@ def test_exif_orientation_is_applied_and_told(orientation, turn, kind):
 def test_several_frames_are_refused(kind):
     frames = [Image.fromarray(PICTURE), Image.fromarray(PICTURE[::-1].copy())]
     content = _encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-    with pytest.raises(images.BadImage, match="2 frames"):
+    with pytest.raises(images.BadImage, match="more than one frame"):
         images.decode(content)
+
+
+def test_a_film_of_many_frames_is_refused_at_once():
+    frames = [Image.new("L", (1, 1), 255 * (n % 2)) for n in range(2000)]
+    content = _encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=1)
+    began = time.perf_counter()
+    with pytest.raises(images.BadImage, match="more than one frame"):
+        images.decode(content)
+    assert time.perf_counter() - began < 0.1
+
+
+def test_formats_for_which_pillow_starts_programs_are_no_images():
+    with pytest.raises(images.BadImage, match=r"^not an image$"):
+        images.decode(_encoded(Image.fromarray(PICTURE), "EPS"))
+
+
+def test_a_lower_limit_of_pixels_can_be_asked_for():
+    content = _encoded(Image.fromarray(PICTURE))
+    assert images.decode(content, 192).shape == (12, 16, 3)
+    with pytest.raises(images.BadImage, match="16 x 12 pixels, more than 191"):
+        images.decode(content, 191)
 
 
 def test_an_empty_file_and_a_text_file_are_named_so():
