@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from leukocytenet import augmentation, baselines, model
-from smears import backend, features, initialisation, parallel, pictures, training
+from smears import backend, features, initialisation, inspection, parallel, pictures, training
 from smears import weights as weight_files
 from smears.study import Unavailable
 
@@ -18,6 +18,9 @@ WHOLE = {
 
 # The recipe that trained in trials rescales random layers to this deviation (assumed, D15).
 START_DEVIATION = 0.7
+
+# Training pictures whose sharpness and colours are summed up; percentiles need no more.
+MEASURED = 2000
 
 
 def train_whole(task, run):
@@ -214,6 +217,25 @@ def _finish(task, run, network, store, mode):
     fresh = run.folder / "model.partial.keras"
     network.save(fresh, include_optimizer=False)
     fresh.replace(run.folder / "model.keras")
-    run.note(preprocess=mode, classes=list(task.classes))
+    run.note(
+        preprocess=mode,
+        classes=list(task.classes),
+        training_pictures=_training_pictures(task, store),
+    )
     frame = task.catalogue.iloc[positions].assign(part=task.parts.iloc[positions])
     run.write_predictions(frame, task.classes, probabilities)
+
+
+def _training_pictures(task, store):
+    """`inspection.summary` of the training part, with which serving compares pictures."""
+    positions = task.positions("train")
+    if len(positions) > MEASURED:
+        positions = np.random.default_rng(0).choice(positions, MEASURED, replace=False)
+    stored, frame = np.load(store, mmap_mode="r"), task.catalogue
+    measures = []
+    for position in positions:
+        measured = inspection.measure(stored[position], stored.shape[1])
+        # The store has them at the network's size; their own stand in the catalogue.
+        own = {name: int(frame[name].iloc[position]) for name in ("width", "height")}
+        measures.append(measured | own)
+    return inspection.summary(measures)

@@ -12,6 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukocytenet import fitting
+from smears import inspection
+from smears.material import Task
+
 ROOT = Path(__file__).parent.parent.parent
 
 SCRIPT = """
@@ -66,3 +70,21 @@ def test_a_script_trains_on_all_devices_as_on_one(tmp_path):
     scores = one[2].columns[-10:]
     assert len(one[2]) == 20
     assert np.allclose(one[2][scores], two[2][scores], atol=1e-3)
+
+
+def test_a_run_notes_what_its_training_pictures_look_like_and_no_others(tmp_path):
+    pictures = np.zeros((4, 8, 8, 3), np.uint8)
+    pictures[0, :4], pictures[1, :, :4] = 200, 200
+    pictures[3] = 255  # a test picture
+    np.save(tmp_path / "store.npy", pictures)
+    frame = pd.DataFrame({"width": [100, 120, 100, 9], "height": [90, 90, 90, 9]})
+    parts = pd.Series(["train", "train", "validation", "test"])
+    task = Task(frame, parts, ["a"], tmp_path, {}, False)
+    found = fitting._training_pictures(task, tmp_path / "store.npy")
+    assert found["width"] == [100.2, 110, 119.8]
+    assert found["height"] == [90, 90, 90]
+    assert found["brightness"] == [100, 100, 100]
+    assert found == inspection.summary(
+        [inspection.measure(picture, 8) | {"height": 90, "width": width}
+         for picture, width in zip(pictures[:2], (100, 120), strict=True)]
+    )  # fmt: skip
