@@ -77,12 +77,17 @@ class Classifier:
         squares = [images.resize(picture, self.size) for picture in pictures]
         return preprocess(np.stack(squares), self.mode)
 
-    def scores(self, pictures):
-        """The network's own probabilities, float64 (n, classes), of uint8 RGB pictures."""
+    def scores(self, pictures, batch=BATCH):
+        """The network's own probabilities, float64 (n, classes), of uint8 RGB pictures.
+
+        Args:
+            pictures: sequence of uint8 (h, w, 3) RGB.
+            batch: pictures at a time, up to which the last ones are filled with empty ones.
+        """
         found = np.empty((len(pictures), len(self.classes)))
-        for start in range(0, len(pictures), BATCH):
-            x = self.prepare(pictures[start : start + BATCH])
-            filled = np.concatenate([x, np.zeros((BATCH - len(x), *x.shape[1:]), x.dtype)])
+        for start in range(0, len(pictures), batch):
+            x = self.prepare(pictures[start : start + batch])
+            filled = np.concatenate([x, np.zeros((batch - len(x), *x.shape[1:]), x.dtype)])
             found[start : start + len(x)] = self.network.predict_on_batch(filled)[: len(x)]
         return found
 

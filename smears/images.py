@@ -21,6 +21,9 @@ FORMATS = (
     WebPImagePlugin.WebPImageFile.format,
 )  # fmt: skip
 
+# A progressive JPEG has some ten scans, each of which costs a pass over all its pixels.
+MAX_SCANS = 50
+
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 
@@ -64,6 +67,8 @@ def describe(source, most=MAX_PIXELS):
                     raise BadImage(
                         f"{width} x {height} pixels, more than {most:,}: cut it into fields"
                     )
+                if image.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > MAX_SCANS:
+                    raise BadImage(f"more than {MAX_SCANS} scans: save it as an ordinary JPEG")
                 # Asked first, for to count the frames of a large GIF takes seconds.
                 if getattr(image, "is_animated", False):
                     raise BadImage("more than one frame: save the one that counts")

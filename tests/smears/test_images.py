@@ -160,6 +160,21 @@ def test_formats_for_which_pillow_starts_programs_are_no_images():
         images.decode(_encoded(Image.fromarray(PICTURE), "EPS"))
 
 
+def _with_scans(content, count):
+    """A progressive JPEG whose last scan stands in it so many times more."""
+    start = content.rindex(b"\xff\xda")
+    return content[:-2] + content[start:-2] * count + content[-2:]
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_at_once():
+    content = _encoded(Image.new("RGB", (3000, 3000)), "JPEG", progressive=True)
+    began = time.perf_counter()
+    with pytest.raises(images.BadImage, match="more than 50 scans"):
+        images.decode(_with_scans(content, 3000))
+    assert time.perf_counter() - began < 0.5
+    assert images.decode(_encoded(Image.fromarray(PICTURE), "JPEG", progressive=True)).any()
+
+
 def test_a_lower_limit_of_pixels_can_be_asked_for():
     content = _encoded(Image.fromarray(PICTURE))
     assert images.decode(content, 192).shape == (12, 16, 3)
