@@ -118,7 +118,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
         groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
         if validation is None:
-            pictures, y, groups, validation = _held_out(pictures, y, groups, self.random_state)
+            pictures, y, groups, validation = held_out(pictures, y, groups, self.random_state)
         self.classes_ = np.unique(y)
         if len(self.classes_) != 2:
             raise InputError(
@@ -542,8 +542,11 @@ def _turned(cells, count, seed):
     ]
 
 
-def _held_out(pictures, y, groups, seed):
-    """Keep a fifth for validation, whole subjects: (pictures, y, groups, (pictures, y))."""
+def held_out(pictures, y, groups, seed):
+    """Keep a fifth for validation, whole subjects: (pictures, y, groups, (pictures, y)).
+
+    Args: as `CoTCoNet.fit`, all as arrays but the pictures; seed: of the choice.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)

@@ -1,0 +1,39 @@
+"""The methods that CoTCoNet is compared with (Tables 2 and 4 to 6), a file a method."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+from smears import InputError
+
+# Module of this package -> its class.
+METHODS = {
+    "jawahar": "Jawahar",
+    "das": "Das",
+}
+
+
+def method(name):
+    """The class of a method, a `classifier.Rival`. Imports Keras.
+
+    Args:
+        name: key of `METHODS`.
+    """
+    return getattr(import_module(f"cotconet.rivals.{name}"), METHODS[name])
+
+
+def load(folder, cache=None):
+    """The fitted method that some `Rival.save` wrote, whichever it is.
+
+    Raises:
+        InputError: not such a folder.
+    """
+    try:
+        found = json.loads((Path(folder) / "settings.json").read_text(encoding="utf-8"))["method"]
+        name = {kind: module for module, kind in METHODS.items()}[found]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise InputError(
+            f"{folder} is no saved method: no settings.json that names one of "
+            f"{', '.join(METHODS.values())}."
+        ) from problem
+    return method(name).load(folder, cache)

@@ -1,0 +1,128 @@
+"""What the compared methods share, on the smallest of them: training, files, bad input."""
+
+import json
+from copy import copy
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from cotconet import rivals
+from cotconet.rivals.classifier import oversampled
+from cotconet.rivals.das import Das
+from cotconet.rivals.jawahar import Jawahar
+from smears import InputError
+
+
+def _method(cache, **more):
+    settings = {"size": 32, "epochs": 12, "batch_size": 8, "learning_rate": 3e-3, "patience": 20}
+    return Jawahar(**{**settings, "cache": cache, **more})
+
+
+@pytest.fixture(scope="module")
+def fitted(cells, tmp_path_factory):
+    train, held = cells
+    return _method(tmp_path_factory.mktemp("cache")).fit(*train, validation=held)
+
+
+@pytest.mark.contract
+def test_it_learns_a_separable_set(fitted, cells):
+    (_, _), (pictures, labels) = cells
+    assert (fitted.predict(pictures) == labels).mean() >= 0.9
+    assert fitted.history_["accuracy"].iloc[-1] >= 0.9
+
+
+def test_probabilities_are_the_same_each_time_and_follow_the_order_of_the_classes(fitted, cells):
+    pictures = cells[1][0]
+    found = fitted.predict_proba(pictures)
+    assert found.shape == (len(pictures), 2)
+    assert np.allclose(found.sum(1), 1)
+    assert np.array_equal(found, fitted.predict_proba(pictures))
+    assert fitted.predict_proba(pictures[:0]).shape == (0, 2)
+
+
+def test_the_positive_class_changes_the_code_and_not_the_columns(fitted, cells):
+    pictures = cells[1][0]
+    other = copy(fitted)
+    other.positive_ = "a"
+    assert other._part(*cells[1]).codes.tolist() == [1, 0] * 6
+    assert fitted._part(*cells[1]).codes.tolist() == [0, 1] * 6
+    assert np.array_equal(other.predict_proba(pictures), fitted.predict_proba(pictures)[:, ::-1])
+
+
+@pytest.mark.contract
+def test_a_loaded_one_predicts_the_same(fitted, cells, tmp_path):
+    fitted.save(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".keras", ".npz"}
+    again = rivals.load(tmp_path)
+    assert type(again) is Jawahar
+    pictures = cells[1][0]
+    assert np.allclose(again.predict_proba(pictures), fitted.predict_proba(pictures), atol=1e-6)
+    assert again.facts_ == fitted.facts_
+
+
+def test_a_finished_fit_is_read_and_not_trained_again(fitted, cells):
+    train, held = cells
+    before = {path: path.stat().st_mtime_ns for path in fitted._root.rglob("*.keras")}
+    again = clone(fitted).fit(*train, validation=held)
+    assert {path: path.stat().st_mtime_ns for path in fitted._root.rglob("*.keras")} == before
+    assert np.allclose(again.predict_proba(train[0]), fitted.predict_proba(train[0]), atol=1e-6)
+
+
+def test_other_labels_pictures_or_settings_are_another_training(fitted, cells):
+    part, fewer = fitted._part(*cells[0]), fitted._part(cells[0][0][:8], cells[0][1][:8])
+    other = clone(fitted).set_params(learning_rate=1e-4)
+    other._root = fitted._root
+    runs = [
+        fitted.kept("network", part), fitted.kept("network", fewer), other.kept("network", part),
+        fitted.kept("network", part._replace(codes=1 - part.codes)),
+    ]  # fmt: skip
+    assert len({run.folder for run in runs}) == 4
+    assert fitted.kept("network", part).folder == runs[0].folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": ["a"] * 24}, "tells two classes apart; these are 1: a"),
+        ({"y": ["a"] * 3}, "24 pictures, but 3 labels"),
+        ({"validation": ([], ["c"])}, "0 pictures and 1 labels"),
+    ],
+)
+def test_bad_input_is_refused_with_its_reason(cells, change, message, tmp_path):
+    (pictures, labels), held = cells
+    arguments = {"y": labels, "validation": held, **change}
+    with pytest.raises(InputError, match=message):
+        _method(tmp_path).fit(pictures, **arguments)
+
+
+def test_an_unknown_positive_class_is_refused(cells, tmp_path):
+    with pytest.raises(InputError, match="positive='c' is none of"):
+        _method(tmp_path, positive="c").fit(*cells[0], validation=cells[1])
+
+
+def test_what_is_no_saved_method_or_another_one_is_refused(fitted, tmp_path):
+    with pytest.raises(InputError, match="no saved method"):
+        rivals.load(tmp_path)
+    fitted.save(tmp_path)
+    with pytest.raises(InputError, match="holds Jawahar in format 1, not Das"):
+        Das.load(tmp_path)
+    known = json.loads((tmp_path / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps({**known, "method": "Pickle"}))
+    with pytest.raises(InputError, match="names one of"):
+        rivals.load(tmp_path)
+
+
+def test_every_named_method_can_be_imported():
+    for name, kind in rivals.METHODS.items():
+        assert rivals.method(name).__name__ == kind
+
+
+def test_oversampling_keeps_every_picture_and_draws_the_smaller_class_to_parity():
+    codes = np.array([0, 0, 0, 0, 0, 1, 1])
+    rows = oversampled(codes, 0)
+    assert rows[:7].tolist() == list(range(7))
+    assert set(rows[7:]) <= {5, 6}
+    assert np.bincount(codes[rows]).tolist() == [5, 5]
+    assert np.array_equal(rows, oversampled(codes, 0))
+    assert oversampled(np.array([0, 1]), 0).tolist() == [0, 1]
