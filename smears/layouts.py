@@ -1,0 +1,345 @@
+"""Recognise how somebody's pictures lie in a folder, and say what to do where it cannot be read."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from smears.images import ENDINGS
+from smears.sources import allidb, ash, cnmc, listing, manifest, pbc, snam, taleqani, zheng
+from smears.sources.listing import STRAYS, SourceError
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".rar", ".7z")
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg")
+# What else people have in place of pictures -> what to do with it.
+OTHERS = {
+    **dict.fromkeys(ARCHIVES, "unpack it first"),
+    **dict.fromkeys(VIDEOS, "save the frames that count as PNG, one file a frame"),
+    **dict.fromkeys((".dcm", ".dicom"), "export the DICOM files as 8-bit PNG from their viewer"),
+    **dict.fromkeys((".svs", ".ndpi", ".mrxs", ".scn", ".czi"), "cut fields out of it as PNG"),
+    ".pdf": "take the pictures out of the PDF and save them as PNG",
+    ".heic": "save the HEIC pictures as PNG or JPEG",
+    ".npz": "give the .npz file itself if it is BloodMNIST's",
+}  # fmt: skip
+
+PARTS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation",
+    "validation": "validation", "test": "test", "testing": "test",
+}  # fmt: skip
+MASKS = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_gt")
+MASK_FOLDERS = {"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth"}
+LABELS = ("label", "labels", "class", "category", "diagnosis", "target", "type", "cell_type", "y")
+SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "person", "case", "case_id")
+SPLITS = ("part", "split", "set", "subset", "partition")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a folder is taken for.
+
+    Args:
+        what: one phrase that names the layout.
+        spec: "NAME:PATH" as --data takes it; "" where it cannot be read as it is.
+        remedy: one line: what to do where it cannot.
+        rows: for a list that can stand in for the folder: dicts with path and label ("" where
+            unknown), and, if known, subject, part and mask.
+        passed_over: Counter of the endings of files that are no pictures.
+    """
+
+    what: str
+    spec: str = ""
+    remedy: str = ""
+    rows: tuple = ()
+    passed_over: Counter = None
+
+
+def recognise(path):
+    """The Layout of a path, which need not exist."""
+    path = Path(path).expanduser().absolute()
+    if not os.path.exists(path):
+        return _missing(path)
+    if not path.is_dir():
+        return _file(path)
+    return _folder(path)
+
+
+def _missing(path):
+    above = next(place for place in path.parents if os.path.isdir(place))
+    try:
+        there = sorted(n for n in os.listdir(above) if not n.startswith("."))
+    except OSError:
+        there = []
+    names = ", ".join(there[:8]) + (" ..." if len(there) > 8 else "") if there else "nothing"
+    return Layout("nothing", remedy=f"{path} does not exist; in {above} there is: {names}.")
+
+
+def _file(path):
+    ending = _ending(path)
+    if ending in (".csv", ".tsv", ".txt"):
+        return _list(path)
+    if ending == ".npz":
+        return Layout("a BloodMNIST file", f"bloodmnist:{path}")
+    if ending in (".xlsx", ".xls", ".ods"):
+        return Layout("a spreadsheet", remedy=f"save {path.name} as CSV and give that.")
+    if ending == ".zip" or ".t" in ending:
+        tool = "zipfile" if ending == ".zip" else "tarfile"
+        target = str(path)[: -len(ending)]
+        return Layout(
+            "an archive",
+            remedy=f'unpack it: python -m {tool} -e "{path}" "{target}", and check that folder.',
+        )
+    if ending in OTHERS:
+        return Layout(f"one {ending} file", remedy=f"{OTHERS[ending]}, and give their folder.")
+    if ending in ENDINGS:
+        return Layout("one picture", remedy=f"give the folder of its pictures: {path.parent}")
+    return Layout(f"one {ending or 'nameless'} file", remedy="give a folder of pictures.")
+
+
+def _folder(folder):
+    passed = _others(folder)
+    try:
+        found = listing.pictures(folder)
+    except SourceError as problem:
+        if passed or "no pictures" in str(problem):
+            return _without_pictures(folder, passed)
+        return Layout("a folder that cannot be read", remedy=str(problem))
+    layout, problem = _known(folder, found)
+    if layout is None:
+        layout = _general(folder, found)
+        if problem and not layout.spec:
+            layout = Layout("a known set, not whole", remedy=problem)
+    return Layout(layout.what, layout.spec, layout.remedy, layout.rows, passed)
+
+
+def _others(folder):
+    """Endings of the files that are no pictures and no lists, with their numbers."""
+    found = Counter()
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in STRAYS and name[0] != "."]
+        found.update(
+            _ending(Path(name)) or "without ending" for name in files
+            if name not in STRAYS and name[0] != "." and not name.lower().endswith(ENDINGS)
+        )  # fmt: skip
+    return found
+
+
+def _ending(path):
+    """ ".tar.gz" of a packed archive, else what follows the last dot, in lower case."""
+    name = path.name.lower()
+    return next((end for end in ARCHIVES if name.endswith(end)), path.suffix.lower())
+
+
+def _without_pictures(folder, passed):
+    if not passed:
+        return Layout(
+            "an empty folder",
+            remedy=f"put pictures into {folder}, a folder a class: {folder.name}/<class>/1.png.",
+        )
+    names = ", ".join(f"{count} {ending}" for ending, count in passed.most_common(5))
+    advice = [OTHERS[ending] for ending, _ in passed.most_common() if ending in OTHERS]
+    what = advice[0] if advice else f"give one with pictures ({', '.join(ENDINGS)})"
+    return Layout("a folder without pictures", remedy=f"{names} and no picture: {what}.",
+                  passed_over=passed)  # fmt: skip
+
+
+def _known(folder, found):
+    """(Layout of a published set or None, why its reader refuses it)."""
+    stems = [path.stem for path in found]
+    tops = {path.relative_to(folder).parts[0].lower() for path in found}
+    problem = ""
+    for name, module, fits in (
+        ("cnmc", cnmc, any(map(cnmc.NAME.fullmatch, stems))),
+        ("snam", snam, any(map(snam.NAME.fullmatch, stems))),
+        (_allidb(found), allidb, all(map(allidb.NAME.fullmatch, stems))),
+        ("taleqani", taleqani, any(taleqani.FILE.fullmatch(stem.lower()) for stem in stems)
+         or {"benign", "early", "pre", "pro"} <= {p.parent.name.lower() for p in found}),
+        ("zheng", zheng, any(zheng.DATASET.fullmatch(top) for top in tops)),
+        ("pbc", pbc, len(tops) > 2 and tops <= set(pbc.CLASSES)),
+        ("ash", ash, len(tops) > 1 and not tops & set(PARTS)),
+    ):  # fmt: skip
+        if not fits:
+            continue
+        number = {"number": int(name[-1])} if module is allidb else {}
+        try:
+            module.read(folder, None, **number)
+        except SourceError as refusal:
+            if module is not ash:  # which any folder of other classes would raise
+                problem = problem or str(refusal)
+            continue
+        return Layout(f"{name}: {module.__doc__.splitlines()[0]}", f"{name}:{folder}"), ""
+    return None, problem
+
+
+def _allidb(found):
+    """ "allidb1" or "allidb2", by the folder's name, else by the first picture's size."""
+    place = found[0].parent.name.lower()
+    if place in allidb.FOLDERS.values():
+        return "allidb1" if place == allidb.FOLDERS[1] else "allidb2"
+    try:
+        with Image.open(found[0]) as image:
+            return "allidb1" if max(image.size) > 600 else "allidb2"
+    except (OSError, Image.DecompressionBombError):
+        return "allidb1"
+
+
+def _general(folder, found):
+    """The Layout of pictures of no published set."""
+    places = [path.relative_to(folder).parts for path in found]
+    loose = [path for path, place in zip(found, places, strict=True) if len(place) == 1]
+    tops = sorted({place[0] for place in places if len(place) > 1})
+    lists = [] if len(tops) > 1 else sorted(p for p in folder.iterdir() if _ending(p) == ".csv")
+    masks = [path for path in found if _is_mask(path, folder)]
+    if masks:
+        return _with_masks(folder, found, masks)
+    if len(tops) > 1 and all(name.lower() in PARTS for name in tops) and not loose:
+        return _parts(folder, found)
+    for table in lists:
+        layout = _list(table)
+        if layout.spec or layout.rows:
+            return layout
+    if not tops:
+        return Layout(
+            "pictures without labels", remedy="sort them into a folder a class, or write their "
+            f"list to fill in: {_command(folder)}", rows=tuple(_row(p, "") for p in found),
+        )  # fmt: skip
+    if loose:
+        return Layout(
+            "class folders, and pictures beside them",
+            remedy=f"move {len(loose)} pictures that lie in no class folder into one, or away: "
+            f"{', '.join(path.name for path in loose[:3])}{' ...' * (len(loose) > 3)}.",
+        )
+    if len(tops) == 1:
+        return _wrapped(folder, found, tops[0])
+    inner = [{place[1] for place in places if place[0] == top and len(place) > 2} for top in tops]
+    if all(len(names) > 1 and names == inner[0] for names in inner):
+        return Layout(
+            f"class folders ({', '.join(sorted(inner[0])[:4])}) in each of {len(tops)} folders",
+            remedy=f"write their list, in which the inner folder is the class: {_command(folder)}",
+            rows=tuple(_row(path, place[1]) for path, place in zip(found, places, strict=True)),
+        )
+    what = "class folders" + (", with folders in them" if any(inner) else "")
+    return Layout(what, f"folder:{folder}")
+
+
+def _row(path, label, **more):
+    return {"path": path, "label": label, **more}
+
+
+def _command(folder):
+    return f'python -m smears check "{folder}" --list list.csv'
+
+
+def _wrapped(folder, found, name):
+    inner = _folder(folder / name)
+    if inner.spec:
+        place = inner.spec.partition(":")[2]
+        return Layout(
+            f"one folder too many round: {inner.what}",
+            remedy=f'give the inner folder: python -m smears check "{place}"',
+        )
+    if any(path.parent == folder / name for path in found):
+        return Layout(
+            f"one class only: {name}",
+            remedy="a classifier needs two: add a folder with pictures of another class.",
+        )
+    return Layout(inner.what, remedy=inner.remedy, rows=inner.rows)
+
+
+def _parts(folder, found):
+    """train/<class>/..., val/<class>/..., test/<class>/..."""
+    rows = []
+    for path in found:
+        part, *place = path.relative_to(folder).parts
+        rows.append(_row(path, place[0] if len(place) > 1 else "", part=PARTS[part.lower()]))
+    return Layout(
+        "a split that is already made: " + ", ".join(sorted({row["part"] for row in rows})),
+        remedy=f"write its list, which keeps the parts: {_command(folder)}", rows=tuple(rows),
+    )  # fmt: skip
+
+
+def _is_mask(path, folder):
+    above = {part.lower() for part in path.relative_to(folder).parts[:-1]}
+    return path.stem.lower().endswith(MASKS) or bool(above & MASK_FOLDERS)
+
+
+def _with_masks(folder, found, masks):
+    """Pictures and their masks: a list joins them by name."""
+    own = {_bare(path): path for path in masks}
+    pictures = [path for path in found if path not in set(masks)]
+    rows = []
+    for path in pictures:
+        place = path.relative_to(folder).parts[:-1]
+        label = next((part for part in place if part.lower() not in ("images", "image")), "")
+        mask = own.get(_bare(path))
+        rows.append(_row(path, label, mask=mask or ""))
+    joined = sum(bool(row["mask"]) for row in rows)
+    note = "" if all(row["label"] for row in rows) else ", and fill in its labels"
+    return Layout(
+        f"pictures and masks mixed: {len(pictures)} pictures, {len(masks)} masks, {joined} joined "
+        "by name",
+        remedy=f"write the list that tells them apart{note}: {_command(folder)}" if rows
+        else "there are masks and no pictures: give the pictures' folder.",
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
+def _bare(path):
+    """A picture's name without what marks a mask."""
+    stem = path.stem.lower()
+    return next((stem[: -len(end)] for end in MASKS if stem.endswith(end)), stem)
+
+
+def _list(path):
+    """A CSV file: as the source csv takes it, or with other columns."""
+    try:
+        manifest.read(path, None)
+    except SourceError as problem:
+        # Faults further down are the list's own and need mending, not another list.
+        rows = _guessed(path) if "line 1:" in str(problem) else []
+        if not rows:
+            return Layout("a list that cannot be read", remedy=str(problem))
+        known = sorted({key for row in rows for key in row} - {"path"})
+        return Layout(
+            f"pictures, and {path.name} with their {', '.join(known)}",
+            remedy=f"write it in the columns that are read here: {_command(path)}",
+            rows=tuple(rows),
+        )
+    return Layout(f"a list: {path.name}", f"csv:{path}")
+
+
+def _guessed(path):
+    """Rows from a table of other columns; [] if no column names pictures, or none labels."""
+    try:
+        table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False,
+                            encoding="utf-8-sig")  # fmt: skip
+        files = listing.pictures(path.parent)
+    except (OSError, ValueError, pd.errors.ParserError, SourceError):
+        return []
+    known = {}
+    for file in files:
+        for name in (file.relative_to(path.parent).as_posix(), file.name, file.stem):
+            known.setdefault(name, file)
+    heads = {str(name).strip().lower(): name for name in table.columns}
+    hits = {name: table[name].str.strip().isin(known).mean() for name in table.columns}
+    names = max(hits, key=hits.get, default=None)
+    labels = next((heads[name] for name in LABELS if heads.get(name, names) != names), None)
+    if not len(table) or hits[names] < 0.8 or labels is None:
+        return []
+    chosen = {"label": labels}
+    for key, words in (("subject", SUBJECTS), ("part", SPLITS)):
+        column = next((heads[word] for word in words if heads.get(word, names) != names), None)
+        if column is not None:
+            chosen[key] = column
+    rows = []
+    for _, entry in table.iterrows():
+        file = known.get(entry[names].strip())
+        if file is None:
+            continue
+        row = {"path": file} | {key: entry[column].strip() for key, column in chosen.items()}
+        if "part" in row:
+            row["part"] = PARTS.get(row["part"].lower(), "")
+        rows.append(row)
+    return rows

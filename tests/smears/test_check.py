@@ -1,0 +1,339 @@
+"""`python -m smears check`: what it says of layouts, right ones and wrong ones."""
+
+import csv
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from smears import __main__, check, drawn, layouts, likeness
+
+
+@pytest.fixture
+def look(tmp_path, capsys):
+    """Function path -> (exit code, output, last line) of the check."""
+
+    def run(path, *arguments):
+        code = __main__.main(["check", str(path), "--out", str(tmp_path / "out"), *arguments])
+        out = capsys.readouterr().out
+        return code, out, out.strip().splitlines()[-1]
+
+    return run
+
+
+@pytest.fixture
+def fill(write_picture):
+    """Function (folder, names) that writes a picture a name, each another one."""
+    count = iter(range(10_000))
+
+    def write(folder, names):
+        for name in names:
+            write_picture(folder / name, next(count))
+        return folder
+
+    return write
+
+
+def _classes(*labels, number=6, ending="png"):
+    return [f"{label}/{n}.{ending}" for label in labels for n in range(number)]
+
+
+def test_class_folders_are_usable_and_the_commands_name_them(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    code, out, last = look(folder)
+    assert (code, last) == (0, "Usable as it is.")
+    assert "Pictures: 12, classes: 2, no known subjects" in out
+    assert "experiments/table5.py --paper leukocytenet --rows LeukocyteNet" in out
+    assert f"--data folder:{folder}\n" in out
+    assert "--paper cotconet" in out  # two classes
+    assert "python -m leukocytenet.predict --model out/runs/RUN" in out
+
+
+def test_the_split_is_the_one_that_a_training_makes(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("a", "b", "c", number=10))
+    _, out, _ = look(folder)
+    after = out[out.index("Split by subject") :].splitlines()
+    table = [line for line in after if line.startswith(("| a ", "| b ", "| c "))]
+    counts = np.array([[int(cell) for cell in line.split("|")[2:-1]] for line in table])
+    assert (counts.sum(1) == 10).all()
+    assert "train 18 / validation 6 / test 6 of 30 images" in out
+    assert counts.sum(0).tolist() == [18, 6, 6]
+
+
+def test_one_wrapping_folder_names_the_inner_one(look, fill, tmp_path):
+    fill(tmp_path / "mine" / "Data set", _classes("blast", "normal"))
+    code, _, last = look(tmp_path / "mine")
+    assert code == 1
+    assert f'python -m smears check "{tmp_path / "mine" / "Data set"}"' in last
+    assert look(tmp_path / "mine" / "Data set")[0] == 0
+
+
+def test_a_split_that_is_made_becomes_a_list_that_keeps_its_parts(look, fill, tmp_path):
+    for part in ("train", "val", "test"):
+        fill(tmp_path / "mine" / part, _classes("blast", "normal", number=3))
+    code, out, last = look(tmp_path / "mine")
+    assert code == 1
+    assert "--list" in last
+    assert "validation" in out
+    code, _, last = look(tmp_path / "mine", "--list", str(tmp_path / "list.csv"))
+    assert code == 1
+    assert f'python -m smears check "{tmp_path / "list.csv"}"' in last
+    code, out, _ = look(tmp_path / "list.csv")
+    assert code == 0
+    assert "train 6 / validation 6 / test 6" in out
+
+
+def test_pictures_with_labels_in_a_table_of_other_columns(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(12)])
+    with open(folder / "labels.csv", "w", newline="") as file:
+        rows = csv.writer(file, delimiter=";")
+        rows.writerow(["Image", "Diagnosis", "Patient", "age"])
+        rows.writerows([n, "AML" if n % 2 else "healthy", f"p{n // 2 if n < 2 else n}", 40]
+                       for n in range(12))  # fmt: skip
+    code, out, last = look(folder)
+    assert code == 1
+    assert "labels.csv with their label, subject" in out
+    assert "--list" in last
+    look(folder, "--list", str(tmp_path / "l.csv"))
+    table = pd.read_csv(tmp_path / "l.csv")
+    assert table.columns.tolist() == ["path", "label", "subject"]
+    assert look(tmp_path / "l.csv")[0] == 0
+
+
+def test_a_list_in_our_columns_is_found_in_the_folder_and_given_itself(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(12)])
+    lines = [f"{n}.png,{'AML' if n % 2 else 'CML'}" for n in range(12)]
+    (folder / "list.csv").write_text("path,label\n" + "\n".join(lines))
+    for place in (folder, folder / "list.csv"):
+        code, out, _ = look(place)
+        assert code == 0
+        assert f"--data csv:{folder / 'list.csv'}" in out
+
+
+def test_pictures_without_labels_get_a_list_to_fill_in(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(4)])
+    code, _, last = look(folder)
+    assert code == 1
+    assert "a folder a class" in last
+    _, _, last = look(folder, "--list", str(tmp_path / "l.csv"))
+    assert "fill in the column label of 4 lines" in last
+    assert "column label: empty" in look(tmp_path / "l.csv")[1]
+
+
+@pytest.mark.parametrize(("place", "ending", "name"), [("im", "jpg", "allidb1"),
+                                                       ("img", "tif", "allidb2")])  # fmt: skip
+def test_all_idb_is_known_by_its_names(look, fill, tmp_path, place, ending, name):
+    names = [f"{place}/Im{n:03d}_{n % 2}.{ending}" for n in range(12)]
+    code, out, _ = look(fill(tmp_path / "ALL_IDB", names))
+    assert code == 0
+    assert f"--data {name}:" in out
+
+
+def test_taleqani_reads_the_originals_alone(look, fill, tmp_path):
+    kinds = ("Benign", "Early", "Pre", "Pro")
+    for version in ("Original", "Segmented"):
+        names = [f"{kind}/WBC-{kind}-{n:03d}.jpg" for kind in kinds for n in range(5)]
+        fill(tmp_path / "T" / version, names)
+    code, out, _ = look(tmp_path / "T")
+    assert code == 0
+    assert "Pictures: 20, classes: 4" in out
+    assert "20 segmented or other versions of the pictures left out" in out
+
+
+def test_c_nmc_gives_the_subjects_of_its_names(look, fill, tmp_path):
+    names = [f"fold_{n % 3}/all/UID_{n}_1_1_all.bmp" for n in range(6)]
+    names += [f"fold_{n % 3}/hem/UID_H{n}_1_1_hem.bmp" for n in range(6)]
+    code, out, _ = look(fill(tmp_path / "C-NMC", names))
+    assert code == 0
+    assert "12 subjects" in out
+    assert "--data cnmc:" in out
+
+
+def test_pbc_is_known_by_its_classes(look, fill, tmp_path):
+    folder = fill(tmp_path / "PBC", _classes("basophil", "ig", "platelet", ending="jpg"))
+    code, out, _ = look(folder)
+    assert code == 0
+    assert f"--data pbc:{folder}" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("slide.pdf", "PDF"), ("a.dcm", "8-bit PNG"), ("film.mp4", "save the frames"),
+     ("set.zip", "unpack it first"), ("notes.docx", "give one with pictures")],
+)  # fmt: skip
+def test_a_folder_of_other_files_says_what_to_do_with_them(look, tmp_path, name, advice):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_bytes(b"1")
+    code, _, last = look(tmp_path / "mine")
+    assert code == 1
+    assert advice in last
+
+
+def test_an_empty_folder_says_what_belongs_in_it(look, tmp_path):
+    (tmp_path / "mine").mkdir()
+    code, _, last = look(tmp_path / "mine")
+    assert code == 1
+    assert "mine/<class>/1.png" in last
+
+
+def test_an_archive_comes_with_the_command_that_unpacks_it(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    with zipfile.ZipFile(tmp_path / "my set.zip", "w") as archive:
+        for path in folder.rglob("*.png"):
+            archive.write(path, path.relative_to(folder))
+    code, _, last = look(tmp_path / "my set.zip")
+    assert code == 1
+    command = last[last.index("-m zipfile") :].partition(", and")[0]
+    assert command == f'-m zipfile -e "{tmp_path / "my set.zip"}" "{tmp_path / "my set"}"'
+
+
+def test_one_class_only(look, fill, tmp_path):
+    for place, names in (("one", _classes("blast")), ("two", ["blast/a/1.png", "blast/2.png"])):
+        code, _, last = look(fill(tmp_path / place, names))
+        assert code == 1
+        assert "a classifier needs two" in last
+
+
+def test_a_class_of_one_picture_is_named(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [*_classes("blast", "normal"), "rare/1.png"])
+    code, out, last = look(folder)
+    assert code == 1
+    assert "Note: class rare has only 1 subject or source image" in out
+    assert "rare" in last
+    assert "leave the class out" in last
+
+
+def test_images_and_masks_mixed_become_a_list_that_joins_them(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    fill(folder, [f"{label}/{n}_mask.png" for label in ("blast", "normal") for n in range(6)])
+    code, out, _ = look(folder, "--list", str(tmp_path / "l.csv"))
+    assert code == 1
+    assert "12 pictures, 12 masks, 12 joined" in out
+    assert look(tmp_path / "l.csv")[0] == 0
+    table = pd.read_csv(tmp_path / "l.csv")
+    assert table["mask"].str.endswith("_mask.png").all()
+    assert not table["path"].str.contains("mask").any()
+
+
+def test_classes_nested_below_other_folders_become_a_list(look, fill, tmp_path):
+    for place in ("hospital A", "hospital B"):
+        fill(tmp_path / "mine" / place, _classes("blast", "normal"))
+    code, out, last = look(tmp_path / "mine", "--list", str(tmp_path / "l.csv"))
+    assert code == 1
+    assert "(blast, normal) in each of 2 folders" in out
+    assert "l.csv" in last
+    assert look(tmp_path / "l.csv")[0] == 0
+
+
+def test_bad_files_are_named_with_their_reasons(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "blast" / "film.gif", save_all=True, append_images=frames[1:])
+    (folder / "normal" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 torn")
+    (folder / "normal" / "film.mp4").write_bytes(b"1")
+    code, out, last = look(folder)
+    assert code == 1
+    assert "film.gif: " in out
+    assert "frame" in out[out.index("film.gif: ") :].splitlines()[0]
+    assert "torn.jpg: not" in out
+    assert "passed over: 1 .mp4" in out
+    assert "mend or remove 2 bad files" in last
+    assert "--skip-bad" in out
+
+
+def test_pictures_beside_class_folders_are_counted(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [*_classes("blast", "normal"), "stray.png"])
+    code, _, last = look(folder)
+    assert code == 1
+    assert "move 1 pictures" in last
+    assert "stray.png" in last
+
+
+def test_copies_and_look_alikes_are_told(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    (folder / "blast" / "copy.png").write_bytes((folder / "blast" / "1.png").read_bytes())
+    with Image.open(folder / "normal" / "1.png") as picture:
+        picture.save(folder / "normal" / "again.bmp")
+    code, out, _ = look(folder)
+    assert code == 0
+    assert "1 byte-identical copies" in out
+    assert "Look-alikes: 1 pairs" in out
+    assert "again.bmp" in out
+
+
+def test_spaces_and_other_letters_in_names(look, fill, tmp_path):
+    folder = fill(tmp_path / "Größe и 血", _classes("Blast (früh)", "здоров"))
+    code, out, _ = look(folder)
+    assert code == 0
+    assert f"--data 'folder:{folder}'" in out
+
+
+def test_a_path_that_does_not_exist_shows_what_is_there(look, tmp_path):
+    (tmp_path / "Blood").mkdir()
+    code, _, last = look(tmp_path / "blod" / "deep")
+    assert code == 1
+    assert f"in {tmp_path} there is: Blood" in last
+
+
+def test_a_single_picture_points_to_its_folder(look, fill, tmp_path):
+    fill(tmp_path / "mine", ["1.png"])
+    code, _, last = look(tmp_path / "mine" / "1.png")
+    assert code == 1
+    assert str(tmp_path / "mine") in last
+
+
+def test_grey_pictures_and_black_ground_are_measured():
+    noise = np.random.default_rng(0).integers(30, 255, (40, 40), dtype=np.uint8)
+    assert likeness.bodies(np.zeros((50, 50, 3), np.uint8)) == 0
+    cell = np.full((120, 120, 3), 230, np.uint8)
+    cell[40:80, 40:80] = (110, 40, 150)
+    assert likeness.bodies(cell) == 1
+    cell[5:30, 85:110] = (110, 40, 150)
+    assert likeness.bodies(cell) == 2
+    assert likeness.bodies(np.repeat(noise[..., None], 3, 2)) >= 0
+
+
+def test_pictures_like_a_set_are_told_apart_from_others(tmp_path):
+    means = np.tile([11.0, 5.0, 13.0], (4, 1))
+    assert likeness._inside(means, likeness.MEASURED["C-NMC 2019"]["colours"]) == 1
+    assert likeness._inside(means, likeness.MEASURED["Taleqani"]["colours"]) == 0
+
+
+def test_grey_and_black_are_said(look, tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for n in range(6):
+            picture, mask = drawn.draw("CLL", n, n + 10 * (label == "b"), 64)
+            picture[mask == 0] = 0
+            Image.fromarray(picture).convert("L").save(
+                tmp_path / "mine" / label / f"{label}{n}.png"
+            )
+    code, out, _ = look(tmp_path / "mine")
+    assert "pictures are grey" in out
+    assert "stand on black" in out
+    assert code in (0, 1)
+
+
+def test_help_starts_no_backend_and_a_wrong_command_is_2():
+    code = (
+        "import sys; from smears.__main__ import main\n"
+        "try: main(['check', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(main(['nothing']), sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("2 []")
+    assert "Exit code" in done.stdout
+
+
+def test_nothing_is_written_into_the_folder(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    before = sorted(folder.rglob("*"))
+    look(folder)
+    assert sorted(folder.rglob("*")) == before
+    assert layouts.recognise(folder).spec == f"folder:{folder}"
+    assert check.check(folder, tmp_path / "c")[1] == ""
