@@ -72,6 +72,7 @@ class Features(keras.utils.PyDataset):
     Args:
         source: file of `frozen_features`, or the array itself.
         labels: integer array (n,), 0..classes-1.
+        rows: integer array (n,), which rows of the source, one may come often; default all.
         classes: number of classes, or 1 for labels 0 and 1 as they are (`smears.pictures.one_hot`).
         batch_size: the last batch of an epoch may be smaller.
         shuffle: a new order in each epoch (attribute `epoch`, from smears.pictures.SetEpoch).
@@ -80,10 +81,11 @@ class Features(keras.utils.PyDataset):
     Items: x float32 (b, *features), y float32 (b, classes).
     """
 
-    def __init__(self, source, labels, *, classes, batch_size, shuffle=False, seed=0):
+    def __init__(self, source, labels, *, classes, batch_size, rows=None, shuffle=False, seed=0):
         super().__init__(workers=1)
         self.source, self.labels = source, np.asarray(labels)
-        held = len(self._open())
+        self.rows = np.arange(len(self._open())) if rows is None else np.asarray(rows)
+        held = len(self.rows)
         if held != len(self.labels):
             name = "the array" if isinstance(source, np.ndarray) else source
             raise ValueError(f"{name} holds {held} pictures, but there are {len(labels)} labels")
@@ -96,7 +98,7 @@ class Features(keras.utils.PyDataset):
     def __getitem__(self, index):
         positions = order(len(self.labels), self.shuffle, self.seed, self.epoch)
         chosen = positions[index * self.batch_size : (index + 1) * self.batch_size]
-        x = np.asarray(self._open()[chosen], np.float32)
+        x = np.asarray(self._open()[self.rows[chosen]], np.float32)
         return x, one_hot(self.labels[chosen], self.classes)
 
     def _open(self):

@@ -8,6 +8,8 @@ from smears import InputError
 
 # Module of this package -> its class.
 METHODS = {
+    "mohammed": "Mohammed",
+    "gehlot": "Gehlot",
     "jawahar": "Jawahar",
     "das": "Das",
 }

@@ -340,7 +340,9 @@ def name_of(texts):
 
 
 def oversampled(codes, seed):
-    """Rows with those of the smaller class drawn again until both have as many (random draws).
+    """Rows with those of the smaller class drawn again at random until both have as many.
+
+    Drawn without replacement, and anew once all of them were drawn.
 
     Args:
         codes: labels 0 or 1 (n,). seed: integer.
@@ -353,8 +355,9 @@ def oversampled(codes, seed):
     if counts.min() == 0 or counts[0] == counts[1]:
         return rows
     smaller = np.flatnonzero(codes == counts.argmin())
-    drawn = np.random.default_rng(seed).choice(smaller, abs(counts[0] - counts[1]))
-    return np.concatenate([rows, drawn])
+    missing, rng = abs(counts[0] - counts[1]), np.random.default_rng(seed)
+    rounds = [rng.permutation(smaller) for _ in range(-(-missing // len(smaller)))]
+    return np.concatenate([rows, np.concatenate(rounds)[:missing]])
 
 
 def probabilities(logits):
