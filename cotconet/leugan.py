@@ -60,7 +60,7 @@ def generator(size=256, latent=128, width=1024):
     return keras.Model(noise, pictures, name="generator")
 
 
-def discriminator(size=256):
+def discriminator(size=256, channels=3):
     """Pictures to one logit, high for real ones: four strided convolutions (Equation 1).
 
     Four convolutions are stated (3.3, Figure 3). Widths 64 to 512, kernel 4, LeakyReLU 0.2 and
@@ -68,15 +68,16 @@ def discriminator(size=256):
 
     Args:
         size: side of the pictures, a multiple of 16.
+        channels: of the pictures, 3, or more where something is laid behind their colours.
 
     Returns:
-        keras.Model: float32 (n, size, size, 3) in [-1, 1] -> float32 (n, 1).
+        keras.Model: float32 (n, size, size, channels) in [-1, 1] -> float32 (n, 1).
 
     Raises:
         ValueError: a size that is no multiple of 16.
     """
     _start(size)
-    pictures = keras.Input((size, size, 3), name="pictures")
+    pictures = keras.Input((size, size, channels), name="pictures")
     x = pictures
     for filters in DISCRIMINATOR:
         x = keras.layers.Conv2D(filters, KERNEL, STRIDE, "same", kernel_initializer=_small())(x)
@@ -138,14 +139,17 @@ class LeuGAN(keras.Model):
             raise ValueError(f"loss={loss!r}: give one of {', '.join(LOSSES)}")
         self.size, self.latent, self.width, self.kind, self.seed = size, latent, width, loss, seed
         with backend.policy(self.dtype_policy):
-            self.generator = generator(size, latent, width)
-            self.discriminator = discriminator(size)
+            self.generator, self.discriminator = self.networks()
         self.noise_seed = keras.random.SeedGenerator(seed)
         self.scores = [
             keras.metrics.Mean(name=name)
             for name in ("d_loss", "g_loss", "real_accuracy", "fake_accuracy")
         ]
         self.built = True
+
+    def networks(self):
+        """(generator, discriminator), made once."""
+        return generator(self.size, self.latent, self.width), discriminator(self.size)
 
     def get_config(self):
         config = {name: getattr(self, name) for name in ("size", "latent", "width", "seed")}
@@ -191,6 +195,10 @@ class LeuGAN(keras.Model):
         """Fresh noise (count, latent), uniform in (-1, 1)."""
         return keras.random.uniform((count, self.latent), -1.0, 1.0, seed=self.noise_seed)
 
+    def inputs_like(self, real):
+        """What the generator gets for as many pictures as a batch of real ones: fresh noise."""
+        return self.noise(ops.shape(real)[0])
+
     def train_step(self, *arguments):
         """One step of both networks: (data) -> logs; on JAX (state, data) -> (logs, state)."""
         if keras.backend.backend() == "jax":
@@ -199,7 +207,7 @@ class LeuGAN(keras.Model):
 
     def _discriminate(self, real):
         """(loss, [its value, accuracy on real, accuracy on synthetic]) of the discriminator."""
-        fake = self.generator(self.noise(ops.shape(real)[0]), training=True)
+        fake = self.generator(self.inputs_like(real), training=True)
         of_real = self.discriminator(real, training=True)
         of_fake = self.discriminator(fake, training=True)
         loss = discriminator_loss(of_real, of_fake)
@@ -207,8 +215,8 @@ class LeuGAN(keras.Model):
         return loss, [loss, *right]
 
     def _generate(self, real):
-        """(loss, [its value]) of the generator; of `real` only the number is used."""
-        fake = self.generator(self.noise(ops.shape(real)[0]), training=True)
+        """(loss, [its value]) of the generator for as many pictures as `real` has."""
+        fake = self.generator(self.inputs_like(real), training=True)
         loss = generator_loss(self.discriminator(fake, training=True), self.kind)
         return loss, [loss]
 

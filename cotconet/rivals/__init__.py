@@ -12,6 +12,7 @@ METHODS = {
     "gehlot": "Gehlot",
     "jawahar": "Jawahar",
     "das": "Das",
+    "depto": "Depto",
 }
 
 

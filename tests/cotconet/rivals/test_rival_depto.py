@@ -1,0 +1,99 @@
+"""DenseNet-121 with weights and a conditional GAN: its size, parity, the GAN's labels."""
+
+import keras
+import numpy as np
+import pytest
+
+from cotconet import rivals
+from cotconet.rivals import conditional, pretrained
+from cotconet.rivals.conditional import ConditionalGAN, Labelled
+from cotconet.rivals.depto import Depto, with_head
+from smears.runs import Run
+
+
+@pytest.mark.slow
+def test_it_has_the_parameters_that_its_parts_imply():
+    network = with_head(pretrained.densenet("DenseNet121", 224, None)[0])
+    assert network.count_params() == 7_038_529
+    assert network.layers[-1].activation.__name__ == "sigmoid"
+
+
+def test_the_gan_is_told_the_label_and_shows_it_in_a_fourth_channel():
+    gan = ConditionalGAN(16, latent=4, width=8)
+    assert gan.generator.input_shape == (None, 5)
+    assert gan.discriminator.input_shape == (None, 16, 16, 4)
+    assert gan.generator.get_layer("embedding").count_params() == 2 * 50
+    noise = np.random.default_rng(0).uniform(-1, 1, (1, 4))
+    given = np.concatenate([np.repeat(noise, 2, 0), [[0], [1]]], axis=1).astype(np.float32)
+    made = gan.generator.predict_on_batch(given)
+    assert (made[0, ..., 3] == -1).all()
+    assert (made[1, ..., 3] == 1).all()
+    assert not np.allclose(made[0, ..., :3], made[1, ..., :3])
+
+
+def test_real_pictures_carry_their_label_and_the_generator_is_asked_for_the_same(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 255, (3, 16, 16, 3)).astype(np.uint8)
+    codes = np.array([1, 0, 1])
+    shown = Labelled(
+        pictures, np.arange(3), codes, classes=1, batch_size=3, preprocess="tf"
+    )[0][0]  # fmt: skip
+    assert shown.shape == (3, 16, 16, 4)
+    assert (shown[..., 3] == np.array([1, -1, 1])[:, None, None]).all()
+    given = np.asarray(ConditionalGAN(16, latent=4, width=8).inputs_like(shown))
+    assert given.shape == (3, 5)
+    assert given[:, 4].tolist() == [1, 0, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.contract
+def test_after_training_a_light_class_comes_out_lighter_than_a_dark_one(tmp_path):
+    rng = np.random.default_rng(0)
+    codes = np.array([0, 1] * 8)
+    pictures = 30 + 190 * codes[:, None, None, None] + rng.integers(0, 20, (16, 16, 16, 3))
+    np.save(tmp_path / "pictures.npy", pictures.astype(np.uint8))
+    run = Run(tmp_path, "gan", {})
+    arguments = {"size": 16, "width": 32, "epochs": 60, "batch_size": 8}
+    gan = conditional.train(tmp_path / "pictures.npy", codes, run, **arguments)
+    dark, light = (conditional.synthesise(gan, label, 5) for label in (0, 1))
+    assert dark.shape == (5, 16, 16, 3)
+    assert light.mean() > dark.mean() + 20
+    again = conditional.train(tmp_path / "pictures.npy", codes, run, **arguments)
+    assert np.array_equal(conditional.synthesise(again, 1, 3), light[:3])
+    assert len(run.history) == 60
+
+
+@pytest.mark.contract
+def test_it_learns_with_synthetic_pictures_to_parity_and_a_loaded_one_predicts_the_same(
+    tiny_densenet, cells, tmp_path, monkeypatch
+):
+    asked = []
+
+    def synthesise(gan, label, count, seed):
+        asked.append((label, count))
+        return cells[1][0][:count]
+
+    monkeypatch.setattr(conditional, "train", lambda *arguments, **settings: None)
+    monkeypatch.setattr(conditional, "synthesise", synthesise)
+    pictures, labels = cells[0]
+    fewer = [*range(16), 17, 19, 21, 23]  # twelve "b", eight "a"
+    model = Depto(
+        32, epochs=25, batch_size=8, learning_rate=5e-3, weights=None, gan={"size": 32},
+        cache=tmp_path / "cache",
+    )  # fmt: skip
+    model.fit(pictures[fewer], labels[fewer], validation=cells[1])
+    assert asked == [(0, 4)]
+    assert model.facts_["synthesised"] == 4
+    assert (model.predict(pictures) == labels).mean() >= 0.9
+    model.save(tmp_path / "saved")
+    again = rivals.load(tmp_path / "saved")
+    assert np.allclose(again.predict_proba(pictures), model.predict_proba(pictures), atol=1e-5)
+    assert isinstance(again.network_, keras.Model)
+
+
+def test_without_synthesis_no_gan_is_trained(tiny_densenet, cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(Depto, "trained", lambda self, train, held: (train, held))
+    model = Depto(32, weights=None, synthesise=False, cache=tmp_path).fit(
+        *cells[0], validation=cells[1]
+    )
+    assert model.facts_["synthesised"] == 0
+    assert len(model.network_[0].codes) == 24
