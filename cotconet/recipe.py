@@ -15,6 +15,15 @@ POSITIVE = ("ALL", "B-ALL", "immature")
 PAPER_SPLIT = ("image", 10)
 
 
+# What the paper leaves open or contradicts, for model cards: topic -> numbers in DEVIATIONS.md.
+ASSUMED = {
+    "images": "C1, C3", "split and validation": "C2, C29", "synthesis": "C4, C11 to C14",
+    "precision and recall": "C5, C30", "enhancement": "C6", "region and masks": "C7, C8, C10",
+    "LeuSAM": "C9, C32", "features": "C15 to C19", "HDLC": "C20", "graph": "C21, C22",
+    "selection": "C23 to C28", "whole fields": "C31",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Profile:
     """Sizes, widths and lengths of training, and nothing else: the method is the same.
@@ -22,6 +31,9 @@ class Profile:
     Args:
         size: side of the cut-out cells in pixels (224; assumed).
         leusam, leugan, extractor, selector, hdlc: settings of the stages, see cotconet.pipeline.
+        unet: of the segmenters "unet" and "unet++".
+        vits: dict name -> extractor settings of Table 7's other transformers (C35): patches twice
+            GMod's for /32, as large for /16; wider and deeper from B over L to H.
         drawn: arguments of `smears.drawn.read` when no data is given.
     """
 
@@ -31,6 +43,8 @@ class Profile:
     extractor: dict = field(default_factory=dict)
     selector: dict = field(default_factory=dict)
     hdlc: dict = field(default_factory=dict)
+    unet: dict = field(default_factory=dict)
+    vits: dict = field(default_factory=dict)
     drawn: dict = field(default_factory=dict)
 
 
@@ -42,6 +56,12 @@ PROFILES = {
         extractor={"patch_size": 8, "depth": 2, "num_heads": 3, "epochs": 12},
         selector={"population": 10, "iterations": 10},
         hdlc={"epochs": 30},
+        unet={"side": 64, "filters": [16, 32, 64, 128, 256], "epochs": 8, "most": 100},
+        vits={
+            "ViT-B/32": {"patch_size": 16, "width": 192, "depth": 2, "num_heads": 3, "epochs": 12},
+            "ViT-L/32": {"patch_size": 16, "width": 256, "depth": 4, "num_heads": 4, "epochs": 12},
+            "ViT-H/16": {"patch_size": 8, "width": 320, "depth": 5, "num_heads": 5, "epochs": 12},
+        },
         drawn={"classes": "all-normal", "subjects": 12, "images": 8, "size": 96},
     ),
     "laptop": Profile(
@@ -49,13 +69,44 @@ PROFILES = {
         leusam={"size": "small", "epochs": 15, "most": 300},
         leugan={"size": 64, "width": 128, "epochs": 60, "batch_size": 16},
         extractor={"patch_size": 8, "depth": 4, "num_heads": 3, "epochs": 20},
+        unet={"side": 64, "filters": [16, 32, 64, 128, 256], "epochs": 15, "most": 300},
+        vits={
+            "ViT-B/32": {"patch_size": 16, "width": 192, "depth": 4, "num_heads": 3, "epochs": 20},
+            "ViT-L/32": {"patch_size": 16, "width": 256, "depth": 8, "num_heads": 4, "epochs": 20},
+            "ViT-H/16": {"patch_size": 8, "width": 320, "depth": 10, "num_heads": 5, "epochs": 20},
+        },
         drawn={"classes": "all-normal", "subjects": 20, "images": 10, "size": 224},
     ),
     "paper": Profile(
         size=224,
         leusam={"size": "base"},
         leugan={"size": 256, "width": 1024, "epochs": 200},
-        extractor={"patch_size": 16, "depth": 12, "num_heads": 12, "epochs": 20},
+        extractor={
+            "patch_size": 16,
+            "depth": 12,
+            "num_heads": 12,
+            "epochs": 20,
+            "weights": "auto",
+        },
+        unet={"side": 256, "epochs": 60},
+        vits={
+            "ViT-B/32": {
+                "patch_size": 32,
+                "width": 768,
+                "depth": 12,
+                "num_heads": 12,
+                "weights": "auto",
+            },
+            "ViT-L/32": {
+                "patch_size": 32,
+                "width": 1024,
+                "depth": 24,
+                "num_heads": 16,
+                "weights": "auto",
+            },
+            # No weights of this one were published, so it starts at random.
+            "ViT-H/16": {"patch_size": 16, "width": 1280, "depth": 32, "num_heads": 16},
+        },
         drawn={"classes": "all-normal", "subjects": 40, "images": 20, "size": 224},
     ),
 }
@@ -87,6 +138,14 @@ def settings(profile, **row):
         raise ValueError(f"unknown settings of CoTCoNet: {unknown}")
     sizes = PROFILES[profile]
     stages = {name: getattr(sizes, name) for name in STAGES}
+    if row.get("segment") in ("unet", "unet++"):
+        stages["unet"] = sizes.unet
+    if row.get("extractor") in sizes.vits:
+        row = {**row, "extractor": sizes.vits[row["extractor"]]}
+    if row.get("features") == ["vgg16"]:
+        # Of GMod's settings those of the training alone mean something to VGG-16.
+        kept = ("epochs", "weights")
+        stages["extractor"] = {k: v for k, v in sizes.extractor.items() if k in kept}
     return {"model": "CoTCoNet", "trunk": None, "size": sizes.size, **METHOD, **stages, **row}
 
 

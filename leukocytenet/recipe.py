@@ -15,6 +15,14 @@ CLASSES = (
 # The paper's own split is by image; 60/20/20 follows from the counts in the authors' notebook (D2).
 PAPER_SPLIT = ("image", 5)
 
+# What the paper leaves open or contradicts, for model cards: topic -> numbers in DEVIATIONS.md.
+ASSUMED = {
+    "image set": "D1", "split": "D2, D3", "augmentation": "D3, D4, D5, D19", "Swin block": "D6, D7",
+    "learning rate and schedule": "D8", "input scaling": "D9", "class weights": "D10",
+    "frozen networks": "D11", "single branches": "D13, D14", "random start": "D15",
+    "intervals": "D16", "resizing": "D17", "precision": "D18",
+}  # fmt: skip
+
 # Table 5's frozen networks; their constructors and preprocessing stand in `baselines.BACKBONES`.
 FROZEN = ("Xception", "Inception V3", "MobileNet", "DenseNet121", "VGG19")
 

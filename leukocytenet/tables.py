@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leukocytenet import recipe
-from smears import colour, statistics
+from smears import colour, metrics, statistics
 from smears.catalogue import counts
 from smears.runs import classes_of
 from smears.tables import (
@@ -172,13 +172,7 @@ def _class_interval(stack, number, column):
     """A score of one class with its interval, from confusions (seeds, subjects, k, k), as text."""
 
     def statistic(matrix):
-        hit = matrix[..., number, number].astype(float)
-        said, true = matrix[..., :, number].sum(-1), matrix[..., number, :].sum(-1)
-        # A resample without any picture of the class says nothing about it.
-        known = np.where(true > 0, 1.0, np.nan)
-        if column == "precision":
-            return known * hit / np.maximum(said, 1)
-        return known * hit / np.maximum(true if column == "recall" else (said + true) / 2, 1)
+        return metrics.of_class(matrix, number, column)
 
     with warnings.catch_warnings():
         # NumPy warns of the means over resamples without the class, which are meant to be NaN.

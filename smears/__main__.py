@@ -1,10 +1,10 @@
-"""`python -m smears check FOLDER`: what people ask of their own pictures and runs."""
+"""`python -m smears check FOLDER`, `... card RUN`: what people ask of their pictures and runs."""
 
 import sys
 
-from smears import check
+from smears import card, check
 
-COMMANDS = {"check": check.main}
+COMMANDS = {"check": check.main, "card": card.main}
 
 
 def main(argv):

@@ -80,6 +80,22 @@ def binary(matrix, positive):
         }
 
 
+def of_class(matrix, number, name):
+    """Precision, recall or F1 of one class of one or many confusion matrices.
+
+    Args:
+        matrix: array (..., k, k) of counts. number: the class. name: "precision", "recall", "f1".
+
+    Returns:
+        Array (...): NaN where no picture is of the class, precision 0 where none is said to be.
+    """
+    hit = matrix[..., number, number].astype(float)
+    said, true = matrix[..., :, number].sum(-1), matrix[..., number, :].sum(-1)
+    known = np.where(true > 0, 1.0, np.nan)
+    out_of = {"precision": said, "recall": true, "f1": (said + true) / 2}[name]
+    return known * hit / np.maximum(out_of, 1)
+
+
 def _mean(values):
     """Mean over the last axis without NaN; NaN where all are."""
     known = ~np.isnan(values)

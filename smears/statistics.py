@@ -46,6 +46,18 @@ def bootstrap_by_subject(confusions, statistic, *, resamples=2000, seed=0, level
     return _percentiles(confusions, statistic, resamples, seed, level)
 
 
+def many_by_subject(confusions, statistics, *, resamples=2000, seed=0, level=0.95):
+    """`bootstrap_by_subject` of several scores, which share the drawing of subjects.
+
+    Args:
+        confusions: see there. statistics: list of functions as there.
+
+    Returns:
+        List of (low, high), each what `bootstrap_by_subject` gives for it alone.
+    """
+    return _intervals(confusions, statistics, resamples, seed, level)
+
+
 def difference_by_subject(first, second, statistic, *, resamples=2000, seed=0, level=0.95):
     """Mean difference of a score of two methods on the same subjects, with its interval.
 
@@ -122,6 +134,11 @@ def _quantiles(drawn, level):
 
 def _percentiles(counts, statistic, resamples, seed, level):
     """Percentile interval over drawn subjects (axis 1) and seeds (axis 0) of (s, n, k, j)."""
+    return _intervals(counts, [statistic], resamples, seed, level)[0]
+
+
+def _intervals(counts, statistics, resamples, seed, level):
+    """Percentile interval of each statistic, on the same drawn subjects and seeds."""
     seeds, subjects = counts.shape[:2]
     rng = np.random.default_rng(seed)
     drawn = np.zeros((resamples, subjects))
@@ -129,12 +146,16 @@ def _percentiles(counts, statistic, resamples, seed, level):
     for name in np.unique(main):
         own = np.flatnonzero(main == name)
         drawn[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), resamples)
-    sums = np.einsum("rs,nskj->rnkj", drawn, counts.astype(float))
+    # Sums of whole numbers: exact in whatever order they are added.
+    sums = np.tensordot(drawn, counts.astype(float), axes=(1, 1))
     chosen = rng.integers(0, seeds, (resamples, seeds))
-    means = np.nanmean(np.take_along_axis(statistic(sums), chosen, 1), axis=1)
     tail = (1 - level) / 2
-    low, high = np.nanquantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    found = []
+    for statistic in statistics:
+        means = np.nanmean(np.take_along_axis(statistic(sums), chosen, 1), axis=1)
+        low, high = np.nanquantile(means, [tail, 1 - tail])
+        found.append((float(low), float(high)))
+    return found
 
 
 def above_chance(correct, total, chance):

@@ -13,6 +13,8 @@ import pandas as pd
 
 from smears import (
     InputError,
+    calibration,
+    card,
     catalogue,
     colour,
     commandline,
@@ -33,10 +35,11 @@ class Study:
 
     Args:
         paper: package whose paper.yaml holds the published numbers, e.g. "leukocytenet".
-        recipe: module with `CLASSES`, `PROFILES`, `PAPER_SPLIT` (unit and share of --split paper,
-            see smears.splits.split), `settings(profile, **row)` (a dict, "model" and "trunk" among
-            it), `train(task, run)`, `predict(run, frame, task)` and `refuse(classes)` (why the
-            method cannot tell these classes apart, or "").
+        recipe: module with `CLASSES`, `PROFILES`, `ASSUMED` (topic -> numbers in DEVIATIONS.md),
+            `PAPER_SPLIT` (unit and share of --split paper, see smears.splits.split),
+            `settings(profile, **row)` (a dict, "model" and "trunk" among it), `train(task, run)`,
+            `predict(run, frame, task)` and `refuse(classes)` (why the method cannot tell these
+            classes apart, or "").
         make: for a table, a function of `Results` that returns (DataFrame of texts, list of
             caption lines); for a figure, one that returns (matplotlib figure, caption lines).
         table, figure: its number in the paper, one of the two.
@@ -152,7 +155,25 @@ class Results:
             backend.start()
             run.write_environment()
             self.study.recipe.train(self.material.task(fold), run)
+            self._tell(run, fold)
         return run
+
+    def _tell(self, run, fold):
+        """Note what a fresh run learned from and how far its confidence can be trusted; its card.
+
+        Only finished runs get here: a training stopped after its predictions lacks the card until
+        `python -m smears card RUN` writes it.
+        """
+        options, (parts, audit, _) = self.options, self.material.splits[fold]
+        run.note(
+            calibration=calibration.of(run.predictions),
+            described=card.describe(
+                self.catalogue, parts, audit, paper=self.paper.name, profile=options.profile,
+                by="image" if options.split == "paper" else options.split,
+                fold=fold + 1, folds=len(self.material.splits), assumed=self.study.recipe.ASSUMED,
+            ),
+        )  # fmt: skip
+        card.write(run)
 
     def predictions(self, label):
         """List of predictions tables of a row, one a seed, all folds in it; [] if not run."""

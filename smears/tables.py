@@ -39,13 +39,23 @@ def interval(predictions, part, metric):
         predictions, part: as for `confusions`.
         metric: name of `metrics.from_confusion`, or a function of matrices (..., k, k).
     """
+    return intervals(predictions, part, [metric])[0]
 
-    def statistic(matrix):
-        return metric(matrix) if callable(metric) else metrics.from_confusion(matrix)[metric]
 
+def intervals(predictions, part, several):
+    """List of `interval` of several metrics, in the time of little more than one."""
     stack = confusions(predictions, part)
-    low, high = statistics.bootstrap_by_subject(stack, statistic, resamples=RESAMPLES, seed=0)
-    return float(np.mean(statistic(stack.sum(1)))), float(low), float(high)
+    scores = [_score(metric) for metric in several]
+    bounds = statistics.many_by_subject(stack, scores, resamples=RESAMPLES, seed=0)
+    return [
+        (float(np.mean(score(stack.sum(1)))), *pair)
+        for score, pair in zip(scores, bounds, strict=True)
+    ]
+
+
+def _score(metric):
+    """Function of matrices (..., k, k) of a metric's name."""
+    return metric if callable(metric) else lambda matrix: metrics.from_confusion(matrix)[metric]
 
 
 def percent(triple):

@@ -12,6 +12,7 @@ from smears.runs import KEYS
 from smears.study import Results, Unavailable, main
 
 CLASSES, PAPER_SPLIT, refuse = recipe.CLASSES, recipe.PAPER_SPLIT, recipe.refuse
+ASSUMED = recipe.ASSUMED
 PROFILES = {
     name: replace(
         profile, size=64, epochs=3, frozen_size=75,

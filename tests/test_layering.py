@@ -16,7 +16,8 @@ FORBIDDEN = {
 KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
 NUMBERS_ONLY = (
     "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics",
-    "splits", "runs", "colour", "arrays", "calibration",
+    "splits", "folds", "runs", "colour", "arrays", "calibration", "card", "checklists", "layouts",
+    "likeness", "check",
 )  # fmt: skip
 
 

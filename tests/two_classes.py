@@ -12,7 +12,7 @@ def recipe(train):
     """CoTCoNet's recipe on small drawn cells, with `train(task, run)` in its training's place."""
     drawn = {"classes": "all-normal", "subjects": 9, "images": 4, "size": 32}
     return SimpleNamespace(
-        CLASSES=real.CLASSES, PAPER_SPLIT=real.PAPER_SPLIT,
+        CLASSES=real.CLASSES, PAPER_SPLIT=real.PAPER_SPLIT, ASSUMED=real.ASSUMED,
         PROFILES={"quick": SimpleNamespace(drawn=drawn)}, settings=real.settings,
         refuse=real.refuse, train=train,
     )  # fmt: skip
