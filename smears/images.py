@@ -14,6 +14,9 @@ from smears import InputError
 # Whole fields of view of the known sets have 5 million pixels; a 24 kB file can claim 200 million.
 MAX_PIXELS = 100_000_000
 
+# A TIFF of one pixel's width can have a strip for each of its millions of rows.
+MAX_SIDE = 50_000
+
 # Pillow opens more, among them EPS, for which it starts a program. Named ones it does not look
 # for by itself: the two whose modules are imported above.
 FORMATS = (
@@ -44,8 +47,8 @@ def decode(source, most=MAX_PIXELS):
         colour the high byte is kept.
 
     Raises:
-        BadImage: not an image of `FORMATS`, truncated, more than one frame, over `most` pixels,
-            or pixels that are no integers of up to 16 bits.
+        BadImage: not an image of `FORMATS`, truncated, more than one frame, over `most` pixels
+            or `MAX_SIDE`, or pixels that are no integers of up to 16 bits.
         OSError: the file cannot be read (missing, permissions).
     """
     return describe(source, most)[0]
@@ -67,6 +70,8 @@ def describe(source, most=MAX_PIXELS):
                     raise BadImage(
                         f"{width} x {height} pixels, more than {most:,}: cut it into fields"
                     )
+                if max(width, height) > MAX_SIDE:
+                    raise BadImage(f"{width} x {height} pixels: a side of more than {MAX_SIDE:,}")
                 if image.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > MAX_SCANS:
                     raise BadImage(f"more than {MAX_SCANS} scans: save it as an ordinary JPEG")
                 # Asked first, for to count the frames of a large GIF takes seconds.

@@ -160,6 +160,11 @@ def test_formats_for_which_pillow_starts_programs_are_no_images():
         images.decode(_encoded(Image.fromarray(PICTURE), "EPS"))
 
 
+def test_a_side_that_no_picture_has_is_refused():
+    with pytest.raises(images.BadImage, match="1 x 60000 pixels: a side of more than 50,000"):
+        images.decode(_encoded(Image.new("L", (1, 60_000))))
+
+
 def _with_scans(content, count):
     """A progressive JPEG whose last scan stands in it so many times more."""
     start = content.rindex(b"\xff\xda")

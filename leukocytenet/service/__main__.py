@@ -1,0 +1,113 @@
+"""python -m leukocytenet.service --model RUN: serve a trained network on this machine."""
+
+import argparse
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from smears.study import exits
+
+THREADS = 24  # requests in hand; more wait in memory, unread
+CONNECTIONS = 64  # beyond which the system holds new ones back
+SLOW = 30  # seconds without a byte after which a connection is closed
+
+
+def parse(argv=None):
+    """Read the arguments: argparse.Namespace with model, host, port, cors."""
+    parser = argparse.ArgumentParser(
+        prog="python -m leukocytenet.service",
+        description="Serve a trained network: a page for people, an API for programs. The page is "
+        "at http://HOST:PORT/, the API's description at /openapi.json. Nothing that is uploaded "
+        "is kept. Research use only, not a medical device.",
+    )
+    parser.add_argument(
+        "--model", required=True, type=Path, metavar="RUN|FILE",
+        help="folder of a finished run (tables print theirs, below out/runs), or the model.keras "
+        "in it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--host", default="127.0.0.1",
+        help="address to listen on; 0.0.0.0 lets other machines in, without any password. "
+        "Default: 127.0.0.1, this machine alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="0 takes a free one. Default: 8000"
+    )
+    parser.add_argument(
+        "--cors", type=_origin, default="", metavar="ORIGIN",
+        help="let pages of this origin use the API, e.g. https://lab.example. Default: none",
+    )  # fmt: skip
+    return parser.parse_args(argv)
+
+
+def _port(text):
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number from 0 to 65535")
+    return int(text)
+
+
+def _origin(text):
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}":
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give scheme and host without a path, e.g. https://lab.example"
+        )
+    return text
+
+
+def server(app, host, port):
+    """A waitress server that keeps whatever is sent to it in memory, within limits.
+
+    Args:
+        app: as `app.create_app` returns it. host, port: where to listen; port 0 takes a free one.
+
+    Returns:
+        The server; `run()` serves until it is interrupted, `effective_port` is its port.
+    """
+    from waitress import create_server
+
+    from leukocytenet.service import uploads
+
+    return create_server(
+        app, host=host, port=port, threads=THREADS, connection_limit=CONNECTIONS,
+        channel_timeout=SLOW, cleanup_interval=5, max_request_body_size=uploads.MAX_BYTES,
+        # Above these sizes waitress would write to disk.
+        inbuf_overflow=2 * uploads.MAX_BYTES, outbuf_overflow=2 * uploads.MAX_BYTES,
+        ident=None, clear_untrusted_proxy_headers=True,
+    )  # fmt: skip
+
+
+def main(argv=None):
+    """Load, warm, serve until Ctrl-C."""
+    options = parse(argv)
+    with exits():
+        from smears import backend
+
+        backend.start()
+        # The network's own layers must be known before its file is read.
+        from leukocytenet import swin  # noqa: F401
+        from leukocytenet.service.app import create_app
+        from smears.classifier import Classifier
+        from smears.runs import Run
+
+        print(f"Loading {options.model}", flush=True)
+        classifier = Classifier.load(options.model)
+        folder = options.model.expanduser()
+        run = Run.read(folder.parent if folder.suffix == ".keras" else folder)
+        app = create_app(classifier, run, cors=options.cors)
+        try:
+            listening = server(app, options.host, options.port)
+        except OSError as problem:
+            print(f"Cannot listen on {options.host}:{options.port}: {problem}", file=sys.stderr)
+            sys.exit(2)
+        sizes = ", ".join(map(str, app.extensions["worker"].sizes))
+        print(
+            f"{', '.join(classifier.classes)}\nBatches of {sizes}. Serving "
+            f"http://{options.host}:{listening.effective_port}/  (Ctrl-C ends it)",
+            flush=True,
+        )
+        listening.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Pictures for the page: heat maps as transparent PNG, previews, both as base64 text."""
+
+import base64
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+
+PREVIEW = 640  # longer side in pixels
+
+# Told apart by colour-blind people too (Okabe and Ito 2008): for the class, against it.
+FOR, AGAINST = (0, 158, 115), (213, 94, 0)
+
+
+def layer(explanation):
+    """A heat map to be laid over its picture: opaque where it matters most, clear where not.
+
+    Args:
+        explanation: smears.explain.Explanation.
+
+    Returns:
+        uint8 (h, w, 4), RGBA. With regions and weights (LIME) green speaks for, orange against
+        the class; else the colour goes from violet to yellow.
+    """
+    if explanation.weights is None:
+        strength = explanation.map
+        levels = np.round(255 * strength).astype(np.uint8)
+        colour = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
+    else:
+        signed = np.asarray(explanation.weights)[explanation.regions]
+        strength = np.abs(signed) / max(np.abs(signed).max(), 1e-12)
+        colour = np.where((signed > 0)[..., None], FOR, AGAINST)
+    alpha = np.round(255 * np.clip(strength, 0, 1))
+    return np.concatenate([colour, alpha[..., None]], axis=2).astype(np.uint8)
+
+
+def png(picture):
+    """base64 text of a PNG of uint8 (h, w, 3 or 4)."""
+    return _encoded(picture, "PNG", compress_level=3)
+
+
+def preview(picture):
+    """base64 text of a small JPEG of uint8 (h, w, 3), for browsers that show no TIFF."""
+    height, width = picture.shape[:2]
+    scale = PREVIEW / max(height, width)
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return _encoded(picture, "JPEG", quality=90)
+
+
+def _encoded(picture, kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, kind, **options)
+    return base64.b64encode(file.getvalue()).decode()

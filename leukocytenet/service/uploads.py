@@ -1,0 +1,99 @@
+"""Uploaded files to pictures, in memory alone and within limits."""
+
+import io
+import os
+import threading
+import unicodedata
+from dataclasses import dataclass
+
+import flask
+import numpy as np
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+from smears import images
+
+MAX_BYTES = 20_000_000  # of a request
+MAX_FILES = 32  # in a request
+MAX_PIXELS = 16_000_000  # of a picture; a whole field of ALL-IDB1 has 5 million
+
+# Decoding takes up to 200 MB a picture, whatever the number of requests.
+_decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+class MemoryRequest(flask.Request):
+    """A request that keeps files in memory, where werkzeug writes those from 500 kB on to disk."""
+
+    max_form_parts = MAX_FILES + 8
+
+    def _get_file_stream(
+        self, total_content_length, content_type, filename=None, content_length=None
+    ):
+        return io.BytesIO()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file.
+
+    Args:
+        name: for people to tell it by; never used as a path.
+        picture: uint8 (h, w, 3) RGB, or None with a problem.
+        note: what had to be converted, "" if nothing.
+        problem: why it cannot be used, "" if it can.
+    """
+
+    name: str
+    picture: np.ndarray | None = None
+    note: str = ""
+    problem: str = ""
+
+
+def files(field, most=MAX_FILES):
+    """The files of the current request's field, as (name, bytes).
+
+    Raises:
+        BadRequest: none there, or a body that is no form.
+        RequestEntityTooLarge: more than `most`.
+    """
+    if flask.request.mimetype != "multipart/form-data":
+        raise BadRequest(
+            f'Send files as multipart/form-data in the field "{field}", e.g. with '
+            f'curl -F "{field}=@cell.png".'
+        )
+    try:
+        given = flask.request.files.getlist(field)
+    except RequestEntityTooLarge as problem:
+        if (flask.request.content_length or 0) > MAX_BYTES:
+            raise
+        raise RequestEntityTooLarge(
+            f"Too many parts or too long texts in the form: up to {MAX_FILES} files are taken."
+        ) from problem
+    if not given:
+        raise BadRequest(f'No file in the field "{field}".')
+    if len(given) > most:
+        raise RequestEntityTooLarge(
+            f"{len(given)} files in a request, more than {most}: send the others in another one."
+        )
+    return [(name(file.filename), file.stream.read()) for file in given]
+
+
+def name(text):
+    """A file name as it is shown: its last part, without control and direction signs."""
+    text = (text or "").replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(sign for sign in text if unicodedata.category(sign)[0] != "C")
+    return shown.strip()[:100] or "unnamed"
+
+
+def read(file):
+    """Decode one file. Returns an Upload, with the reason if it cannot be used.
+
+    Args:
+        file: (name, bytes).
+    """
+    title, content = file
+    try:
+        with _decoding:
+            picture, note = images.describe(content, MAX_PIXELS)
+    except images.BadImage as problem:
+        return Upload(title, problem=str(problem))
+    return Upload(title, picture, note)
