@@ -73,8 +73,29 @@ def write(run):
     if not run.finished:
         raise InputError(f"{run.folder} has no predictions yet: train it to its end first.")
     path = run.folder / NAME
-    write_whole(path, "\n".join(_lines(run)) + "\n")
+    write_whole(path, text(run))
     return path
+
+
+def summary(run):
+    """What must stand beside an answer of this run's model: dict of title -> one line."""
+    predictions, data = run.predictions, run.facts.get("described", {})
+    found = run.facts.get("calibration") or calibration.of(predictions)
+    limits = _limits(run, data, predictions)
+    answers = _answers(run, data, predictions, found, limits, _explanations(run), _external(run))
+    return {
+        "Model": answers["model"],
+        "Learned from": answers["sources"],
+        "Split": answers["split"],
+        "Test": answers["internal"] + f"; chance {_chance(predictions)}",
+        "Calibration": answers["calibration"],
+        "Limits": answers["limits"],
+    }
+
+
+def text(run):
+    """The card of a finished run, Markdown."""
+    return "\n".join(_lines(run)) + "\n"
 
 
 def _lines(run):

@@ -82,13 +82,21 @@ def write(path, title, verdict, facts, products, problems=(), waiting=()):
         "<p>† The paper contradicts itself here. Intervals in brackets are 95% intervals. "
         "– There is no such number.</p>"
     )
-    write_whole(
-        path,
+    write_whole(path, document(title, body))
+
+
+def document(title, body, style=""):
+    """The text of a page.
+
+    Args:
+        title: plain text. body: list of HTML texts. style: CSS beside `STYLE`.
+    """
+    return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head>\n<body>\n"
         + "\n".join(body)
-        + "\n</body></html>\n",
+        + "\n</body></html>\n"
     )
 
 

@@ -1,0 +1,156 @@
+"""Somebody's pictures to answers: a CSV file, overlays, and one HTML page to look at."""
+
+import os
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from smears import images, inspection
+from smears.sources import listing
+from smears.sources.listing import SourceError
+
+EXPLAINERS = ("gradcam", "saliency", "lime")
+CHUNK = 16  # pictures in memory at a time
+
+
+@dataclass
+class Answer:
+    """What became of one file.
+
+    Args:
+        path: of the file. problem: why there is no answer, "" if there is one.
+        calibrated, own: dict class -> probability. warnings: list of sentences on the picture.
+        picture, overlay: uint8 (h, w, 3) RGB small pictures for the page, or None.
+        overlay_path: of the overlay at the picture's own size, or None.
+        note: what the explainer has to say.
+    """
+
+    path: Path
+    problem: str = ""
+    calibrated: dict = field(default_factory=dict)
+    own: dict = field(default_factory=dict)
+    warnings: list = field(default_factory=list)
+    picture: object = None
+    overlay: object = None
+    overlay_path: Path | None = None
+    note: str = ""
+
+    @property
+    def predicted(self):
+        """The most probable class; "" without an answer."""
+        return max(self.calibrated, key=self.calibrated.get, default="")
+
+
+def find(paths):
+    """The files that paths name: files as they are, folders with all pictures below them.
+
+    Args:
+        paths: list of paths.
+
+    Returns:
+        List of (path, problem), in the order given, each file once.
+    """
+    found = {}
+    for path in map(Path, paths):
+        path = path.expanduser()
+        if path.is_dir():
+            try:
+                found |= dict.fromkeys(listing.pictures(path), "")
+            except SourceError as problem:
+                found[path] = str(problem)
+        else:
+            found[path] = "" if os.path.exists(path) else "no such file"
+    return list(found.items())
+
+
+def answer(classifier, paths, folder, explainer=None, side=224):
+    """Predict, and explain if asked for.
+
+    Args:
+        classifier: smears.classifier.Classifier. paths: as for `find`.
+        folder: for the overlays. explainer: one of `EXPLAINERS`, or None.
+        side: of the small pictures for the page, in pixels.
+
+    Returns:
+        List of Answer, one a file, bad ones among them.
+    """
+    answers = [Answer(path, problem) for path, problem in find(paths)]
+    known = classifier.about.get("facts", {}).get("training_pictures")
+    waiting = [one for one in answers if not one.problem]
+    with tqdm(total=len(waiting), desc="Predicting", unit="picture", leave=None) as bar:
+        for start in range(0, len(waiting), CHUNK):
+            chunk = waiting[start : start + CHUNK]
+            pairs = [(one, picture) for one in chunk if (picture := _decoded(one)) is not None]
+            if pairs:
+                _score(classifier, pairs, known, side)
+            if pairs and explainer:
+                _explain(classifier, pairs, folder, explainer, side, answers)
+            bar.update(len(chunk))
+    return answers
+
+
+def _decoded(one):
+    try:
+        return images.decode(one.path)
+    except images.BadImage as problem:
+        one.problem = str(problem)
+    except OSError as problem:
+        one.problem = f"cannot be read ({problem.strerror or problem})"
+    return None
+
+
+def _score(classifier, pairs, known, side):
+    own = classifier.scores([picture for _, picture in pairs])
+    calibrated = classifier.calibrated(own)
+    for (one, picture), mine, fitted in zip(pairs, own, calibrated, strict=True):
+        one.own = dict(zip(classifier.classes, mine.tolist(), strict=True))
+        one.calibrated = dict(zip(classifier.classes, fitted.tolist(), strict=True))
+        measured = inspection.measure(picture, classifier.size)
+        one.warnings = inspection.warnings(measured, classifier.size, known)
+        one.picture = small(picture, side)
+
+
+def _explain(classifier, pairs, folder, explainer, side, answers):
+    from smears.explain.overlay import overlay
+
+    module = import_module(f"smears.explain.{explainer}")
+    pictures = [picture for _, picture in pairs]
+    wanted = [classifier.classes.index(one.predicted) for one, _ in pairs]
+    for (one, picture), found in zip(
+        pairs, module.explain(classifier, pictures, wanted), strict=True
+    ):
+        laid = overlay(picture, found)
+        number = answers.index(one) + 1
+        one.overlay_path = folder / f"{number:04d}_{one.path.stem}_{explainer}.png"
+        images.save(laid, one.overlay_path)
+        one.overlay, one.note = small(laid, side), found.note
+
+
+def small(picture, side):
+    """A picture whose longer side is at most `side` pixels, proportions kept."""
+    import cv2
+
+    scale = side / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = [max(1, round(length * scale)) for length in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def table(answers, classes):
+    """DataFrame, a row a file: file, predicted, probability, warnings, problem, overlay, then a
+    calibrated and an own probability a class."""
+    rows = []
+    for one in answers:
+        row = {
+            "file": str(one.path), "predicted": one.predicted,
+            "probability": one.calibrated.get(one.predicted), "warnings": " ".join(one.warnings),
+            "problem": one.problem, "overlay": one.overlay_path.name if one.overlay_path else "",
+        }  # fmt: skip
+        row |= {f"calibrated {name}": one.calibrated.get(name) for name in classes}
+        row |= {f"own {name}": one.own.get(name) for name in classes}
+        rows.append(row)
+    return pd.DataFrame(rows)

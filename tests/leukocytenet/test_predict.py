@@ -1,0 +1,158 @@
+"""Predicting from the command line: answers, explanations, bad files, and the page."""
+
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from leukocytenet import predict as command
+from smears import drawn, predict
+from smears.classifier import Classifier
+from smears.runs import Run
+
+CLASSES = ["CLL", "AML", "Healthy"]
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of a tiny network, its folder's name with a space in it."""
+    settings = {"model": "LeukocyteNet", "seed": 0, "size": SIZE, "split": "abc", "data": "def"}
+    run = Run(tmp_path_factory.mktemp("some runs"), "tiny", settings)
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Rescaling(1 / 64)(x)
+    x = keras.layers.Conv2D(6, 5, strides=2, activation="relu", name="maps")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    outputs = keras.layers.Dense(3, activation="softmax")(x)
+    keras.Model(inputs, outputs).save(run.folder / "model.keras")
+    known = {
+        name: [0.0, 100.0, 200.0]
+        for name in ("sharpness", "brightness", "contrast", "red_green", "blue_green", "saturation")
+    }
+    known |= {name: [64, 64, 64] for name in ("width", "height")}
+    run.note(preprocess="caffe", classes=CLASSES, weights="random", training_pictures=known)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"path": [f"/d/{n}.png" for n in range(60)], "subject": "", "label": CLASSES * 20,
+         "source": [str(n) for n in range(60)], "part": ["validation"] * 30 + ["test"] * 30}
+    )  # fmt: skip
+    run.write_predictions(frame, CLASSES, rng.dirichlet(np.ones(3), 60))
+    return run
+
+
+@pytest.fixture(scope="module")
+def smears_folder(tmp_path_factory):
+    """Four drawn pictures, one of them small."""
+    folder = tmp_path_factory.mktemp("new") / "Neue Bilder"
+    folder.mkdir()
+    for n, label in enumerate(["CLL", "AML", "Healthy"]):
+        Image.fromarray(drawn.draw(label, n, n, 96)[0]).save(folder / f"{label} ä.png")
+    Image.fromarray(drawn.draw("CLL", 9, 9, 40)[0]).save(folder / "small.jpg")
+    return folder
+
+
+def _predict(run, out, *arguments):
+    return command.main(["--model", str(run.folder), "--out", str(out), *map(str, arguments)])
+
+
+@pytest.mark.contract
+def test_probabilities_are_the_classifier_s_own_and_calibrated(run, smears_folder, tmp_path):
+    assert _predict(run, tmp_path, smears_folder) == 0
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert table["file"].tolist() == [str(p) for p in sorted(smears_folder.iterdir())]
+    classifier = Classifier.load(run.folder)
+    pictures = [np.asarray(Image.open(p).convert("RGB")) for p in sorted(smears_folder.iterdir())]
+    own = classifier.scores(pictures)
+    np.testing.assert_allclose(table[[f"own {n}" for n in CLASSES]], own, atol=1e-5)
+    calibrated = table[[f"calibrated {n}" for n in CLASSES]].to_numpy()
+    np.testing.assert_allclose(calibrated, classifier.calibrated(own), atol=1e-5)
+    assert table["predicted"].tolist() == [CLASSES[n] for n in calibrated.argmax(1)]
+    np.testing.assert_allclose(table["probability"], calibrated.max(1), atol=1e-6)
+
+
+@pytest.mark.contract
+def test_gradcam_overlays_have_the_pictures_sizes(run, smears_folder, tmp_path):
+    assert _predict(run, tmp_path, smears_folder, "--explain", "gradcam") == 0
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    for _, row in table.iterrows():
+        with (
+            Image.open(tmp_path / "overlays" / row["overlay"]) as laid,
+            Image.open(row["file"]) as picture,
+        ):
+            assert laid.size == picture.size
+            assert np.abs(np.asarray(laid).astype(int) - np.asarray(picture)).max() > 20
+
+
+def test_the_page_is_whole_and_fetches_nothing(run, smears_folder, tmp_path):
+    _predict(run, tmp_path, smears_folder, "--explain", "gradcam")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count('<div class="picture">') == 4
+    assert text.count("<img") == 8
+    assert "Research use only" in text
+    assert "CLL ä.png" in text
+    assert "Small: 40 × 40 pixels" in text
+    assert "expected calibration error" in text
+    assert "Reporting guidelines" in text  # the whole model card
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+
+
+def test_bad_files_are_listed_and_do_not_stop_the_rest(run, smears_folder, tmp_path, capsys):
+    torn = tmp_path / "torn <b>.png"
+    torn.write_bytes(next(smears_folder.glob("CLL*")).read_bytes()[:500])
+    absent = tmp_path / "absent.png"
+    assert _predict(run, tmp_path / "o", torn, absent, smears_folder) == 1
+    told = capsys.readouterr()
+    assert "torn <b>.png: no answer: " in told.err
+    assert "absent.png: no answer: no such file" in told.err
+    table = pd.read_csv(tmp_path / "o" / "predictions.csv", keep_default_na=False)
+    assert (table["problem"] != "").tolist() == [True, True, False, False, False, False]
+    assert table["predicted"].tolist()[:2] == ["", ""]
+    text = (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+    assert "2 without an answer" in text
+    assert "torn &lt;b&gt;.png" in text
+
+
+def test_nothing_but_bad_files_ends_with_2(run, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert _predict(run, tmp_path / "o", tmp_path / "empty") == 2
+    assert "no pictures" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_refused_with_the_remedy(smears_folder, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main(["--model", str(tmp_path), str(smears_folder), "--out", str(tmp_path / "o")])
+    assert end.value.code == 2
+    assert "is no run's folder" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_file_named_twice_is_answered_once_and_strays_are_passed_over(tmp_path):
+    folder = tmp_path / "f"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg", "notes.txt", ".hidden.png"):
+        (folder / name).write_bytes(b"1")
+    found = predict.find([folder / "a.png", folder])
+    assert [path.name for path, _ in found] == ["a.png", "b.jpg"]
+
+
+def test_small_keeps_proportions_and_never_enlarges():
+    assert predict.small(np.zeros((100, 50, 3), np.uint8), 40).shape == (40, 20, 3)
+    assert predict.small(np.zeros((10, 5, 3), np.uint8), 40).shape == (10, 5, 3)
+
+
+def test_help_starts_no_backend():
+    code = (
+        "import sys; from leukocytenet import predict\n"
+        "try: predict.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+    assert "Exit code" in done.stdout
