@@ -1,0 +1,80 @@
+"""Grad-CAM: where a layer's map holds what speaks for a class.
+
+Selvaraju et al. 2017, arXiv 1610.02391, equations 1 and 2; LeukocyteNet, section 5-2, equations
+5 and 6.
+"""
+
+import cv2
+import numpy as np
+from keras import ops
+
+from smears.explain import Explanation, gradients
+
+BATCH = 8  # pictures at a time
+
+
+def explain(classifier, pictures, target=None, *, layer=None):
+    """Heat maps of one layer, a list of `Explanation`, one a picture.
+
+    Each map is divided by its largest value, since the scale of scores means nothing: maps show
+    where, not how much.
+
+    Args:
+        classifier: smears.classifier.Classifier of a Functional or Sequential network.
+        pictures: sequence of uint8 (h, w, 3) RGB.
+        target: class number, a list of them, or None for the most probable class.
+        layer: name of a layer whose output is (n, rows, columns, c), or (n, tokens, c) whose
+            tokens fill a square row by row, in nested models too; None for the last map.
+
+    Raises:
+        ValueError: no such layer, or one whose output is no map.
+    """
+    if not len(pictures):
+        return []
+    ready = gradients.scores(classifier.network, classifier.size)
+    layer = layer or ready.spatial()
+    front, back = ready.parts(layer)
+    rows, columns = gradients.grid(front.output.shape)
+    if rows * columns < 2:
+        raise ValueError(
+            f"layer={layer!r}: its output {tuple(front.output.shape[1:])} is no map. "
+            f"{ready.spatial()!r} has one."
+        )
+    chosen = None if target is None else np.broadcast_to(target, len(pictures))
+    found = []
+    for start in range(0, len(pictures), BATCH):
+        several = pictures[start : start + BATCH]
+        which, coarse, dead = _coarse(
+            front, back, classifier.prepare(several),
+            None if chosen is None else chosen[start : start + BATCH],
+        )  # fmt: skip
+        for number, picture in enumerate(several):
+            heat, note = _scaled(coarse[number].reshape(rows, columns), dead[number], layer)
+            height, width = picture.shape[:2]
+            heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+            source = {"layer": layer, "grid": [int(rows), int(columns)]}
+            found.append(Explanation(heat, int(which[number]), "Grad-CAM", source, note))
+    return found
+
+
+def _coarse(front, back, x, target):
+    """(class, weighted sum of the layer's channels before ReLU, whether no slope is there)."""
+    x = ops.convert_to_tensor(x)
+    maps = np.asarray(front(x, training=False))
+    which, slopes = gradients.gradient(lambda inner: back([x, inner], training=False), maps, target)
+    places = tuple(range(1, maps.ndim - 1))
+    weights = slopes.mean(axis=places, keepdims=True)
+    return which, (weights * maps).sum(-1), ~slopes.any(axis=(*places, maps.ndim - 1))
+
+
+def _scaled(coarse, dead, layer):
+    """(float32 map in [0, 1], why it is flat or "")."""
+    if not np.isfinite(coarse).all():
+        return np.zeros_like(coarse), f"{layer} has values that are no finite numbers"
+    heat = np.maximum(coarse, 0)
+    if dead:
+        return np.zeros_like(coarse), f"the class's score does not depend on {layer} here"
+    if not heat.any():
+        return heat, f"nothing in {layer} speaks for the class: every weighted sum is negative"
+    note = "the map is the same everywhere" if np.ptp(heat) <= 1e-6 * heat.max() else ""
+    return heat / heat.max(), note
