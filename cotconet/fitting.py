@@ -29,8 +29,8 @@ def train(task, run):
     model.save(run.folder / "model")
     run.write_history(model.history_.to_dict("records"))
     run.note(
-        **model.facts_, classes=list(task.classes), synthetic_test=len(made["test"]),
-        weights=_weights(run.settings),
+        **model.facts_ | {"weights": _weights(model)}, classes=list(task.classes),
+        synthetic_test=len(made["test"]),
     )  # fmt: skip
     run.write_predictions(
         pd.concat(frames, ignore_index=True), task.classes, np.concatenate(scores)[:, order]
@@ -46,7 +46,7 @@ def _fit(task, run):
     """(fitted CoTCoNet, catalogue rows by part, synthetic cells by part, their label)."""
     s = run.settings
     frame = task.catalogue
-    names = {*recipe.METHOD, *recipe.STAGES, "size"}
+    names = {*recipe.METHOD, *recipe.STAGES, "size", "unet"}
     arguments = {key: value for key, value in s.items() if key in names}
     arguments |= {"enhance": tuple(s["enhance"]), "features": tuple(s["features"])}
     if FIELDS & set(frame["data"]):
@@ -61,7 +61,7 @@ def _fit(task, run):
     made, label = {name: np.zeros(0) for name in part}, None
     if task.paper_split and s["synthesise"]:
         label, cells = model.synthesised(Files(frame), frame["label"].to_numpy())
-        made = _shared_out(cells, s["seed"])
+        made = {name: cells[rows] for name, rows in shares(len(cells), s["seed"]).items()}
     model.fit(
         Files(part["train"]), part["train"]["label"].to_numpy(),
         groups=part["train"]["subject"].to_numpy() if not task.paper_split else None,
@@ -71,14 +71,14 @@ def _fit(task, run):
     return model, part, made, label
 
 
-def _shared_out(cells, seed):
-    """Synthetic cells by part: a tenth for the test, a tenth for validation, the rest to train."""
-    order = np.random.default_rng(seed).permutation(len(cells))
-    tenth = len(cells) // 10
+def shares(count, seed):
+    """Numbers below `count` by part: a tenth to test, a tenth to validate, the rest to train."""
+    order = np.random.default_rng(seed).permutation(count)
+    tenth = count // 10
     return {
-        "test": cells[order[:tenth]],
-        "validation": cells[order[tenth : 2 * tenth]],
-        "train": cells[order[2 * tenth :]],
+        "test": order[:tenth],
+        "validation": order[tenth : 2 * tenth],
+        "train": order[2 * tenth :],
     }
 
 
@@ -91,5 +91,11 @@ def _synthetic_rows(count, part, label, frame):
     )
 
 
-def _weights(s):
-    return "random: GMod, LeuSAM and all others are trained from scratch"
+def _weights(model):
+    """What a fitted pipeline started from, for captions."""
+    known = [f"extractor: {model.facts_['weights']}"]
+    if getattr(model.segmenter_, "frozen", False):
+        known.append("LeuSAM: SA-1B")
+    if known == ["extractor: random"]:
+        return "random: GMod, LeuSAM and all others are trained from scratch"
+    return "; ".join([*known, "all others trained from scratch"])

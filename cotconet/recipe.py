@@ -6,6 +6,9 @@ the work.
 
 from dataclasses import dataclass, field
 
+from cotconet.rivals import profiles
+from smears import cost
+
 # Cancer first. `POSITIVE` names the classes whose recall is the sensitivity.
 CLASSES = ("ALL", "normal", "Healthy", "B-ALL", "MM", "immature", "mature")
 POSITIVE = ("ALL", "B-ALL", "immature")
@@ -128,11 +131,14 @@ def settings(profile, **row):
 
     Args:
         profile: key of `PROFILES`.
-        **row: what differs from CoTCoNet itself, e.g. graph=False.
+        **row: what differs from CoTCoNet itself, e.g. graph=False; or `method`, the name of a
+            compared one, and what differs from it (`rivals.profiles.settings`).
 
     Raises:
         ValueError: an argument that nothing reads.
     """
+    if "method" in row:
+        return profiles.settings(profile, **row)
     unknown = set(row) - {*METHOD, *STAGES, "size"}
     if unknown:
         raise ValueError(f"unknown settings of CoTCoNet: {unknown}")
@@ -166,20 +172,27 @@ def positive(classes):
 
 def train(task, run):
     """Train one row on a smears.material.Task and write its predictions into the run."""
-    from cotconet import fitting
+    if "method" in run.settings:
+        from cotconet.rivals import fitting
+    else:
+        from cotconet import fitting
 
-    fitting.train(task, run)
+    with cost.measured() as found:
+        fitting.train(task, run)
+    run.note(**found)
 
 
 def predict(run, frame, task):
     """Predictions table of other pictures by the pipeline that a finished run keeps."""
     import pandas as pd
 
+    from cotconet import rivals
     from cotconet.pipeline import CoTCoNet
     from cotconet.preparation import Files
     from smears.runs import KEYS, names
 
-    model = CoTCoNet.load(run.folder / "model")
+    load = rivals.load if "method" in run.settings else CoTCoNet.load
+    model = load(run.folder / "model")
     scores = pd.DataFrame(model.predict_proba(Files(frame)), columns=list(model.classes_))
     table = frame[KEYS].assign(path=names(frame["path"])).reset_index(drop=True)
     return pd.concat([table, scores[run.facts["classes"]]], axis=1)

@@ -2,6 +2,8 @@
 CoTCoNet: ROC curves and radar charts of the methods at hand (section 4.2.4).
 """
 
+from table2 import METHODS
+
 from cotconet import recipe as cotconet
 from cotconet.comparison_figure import comparison
 from leukocytenet import recipe
@@ -12,7 +14,7 @@ ERRORS = Study(
     paper="leukocytenet", figure=7, recipe=recipe, make=confusion_and_roc, rows={"LeukocyteNet": {}}
 )
 
-METHODS = Study(paper="cotconet", figure=7, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+CURVES = Study(paper="cotconet", figure=7, recipe=cotconet, make=comparison, rows=METHODS)
 
 if __name__ == "__main__":
-    main(ERRORS, METHODS)
+    main(ERRORS, CURVES)

@@ -10,7 +10,27 @@ from smears.study import Study, main
 
 ACQUISITION = Study(paper="leukocytenet", table=2, recipe=recipe, make=acquisition)
 
-CNMC = Study(paper="cotconet", table=2, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+# Tables 4 to 6 and Figure 7 show the same rows.
+METHODS = {
+    "Mohammed et al.": {"method": "mohammed"},
+    "Gehlot et al.": {"method": "gehlot"},
+    "Jawahar et al.": {"method": "jawahar"},
+    "Das et al.": {"method": "das"},
+    "Depto et al.": {"method": "depto"},
+    "CoTCoNet": {},
+}
+
+CNMC = Study(
+    paper="cotconet",
+    table=2,
+    recipe=cotconet,
+    make=comparison,
+    rows={
+        **METHODS,
+        # Not the paper's row: which of the two it took, is unknown.
+        "Depto et al., weights alone": {"method": "depto", "synthesise": False},
+    },
+)
 
 if __name__ == "__main__":
     main(ACQUISITION, CNMC)

@@ -2,6 +2,8 @@
 CoTCoNet: six methods and CoTCoNet on ALL-IDB1 (section 4.3.1).
 """
 
+from table2 import METHODS
+
 from cotconet import recipe as cotconet
 from cotconet.tables import comparison
 from leukocytenet import recipe
@@ -29,7 +31,7 @@ ABLATION = Study(
     },
 )
 
-ALLIDB1 = Study(paper="cotconet", table=4, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+ALLIDB1 = Study(paper="cotconet", table=4, recipe=cotconet, make=comparison, rows=METHODS)
 
 if __name__ == "__main__":
     main(ABLATION, ALLIDB1)

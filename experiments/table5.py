@@ -2,6 +2,8 @@
 CoTCoNet: six methods and CoTCoNet on ALL-IDB2 (section 4.3.1).
 """
 
+from table2 import METHODS
+
 from cotconet import recipe as cotconet
 from cotconet.tables import comparison
 from leukocytenet import recipe
@@ -36,7 +38,7 @@ COMPARISON = Study(
     rows=ROWS,
 )
 
-ALLIDB2 = Study(paper="cotconet", table=5, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+ALLIDB2 = Study(paper="cotconet", table=5, recipe=cotconet, make=comparison, rows=METHODS)
 
 if __name__ == "__main__":
     main(COMPARISON, ALLIDB2)

@@ -2,6 +2,8 @@
 CoTCoNet: six methods and CoTCoNet on SN-AM (section 4.3.1).
 """
 
+from table2 import METHODS
+
 from cotconet import recipe as cotconet
 from cotconet.tables import comparison
 from leukocytenet import recipe
@@ -12,7 +14,7 @@ REPORT = Study(
     paper="leukocytenet", table=6, recipe=recipe, make=per_class, rows={"LeukocyteNet": {}}
 )
 
-SNAM = Study(paper="cotconet", table=6, recipe=cotconet, make=comparison, rows={"CoTCoNet": {}})
+SNAM = Study(paper="cotconet", table=6, recipe=cotconet, make=comparison, rows=METHODS)
 
 if __name__ == "__main__":
     main(REPORT, SNAM)

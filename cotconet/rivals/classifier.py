@@ -78,8 +78,9 @@ class Rival(ClassifierMixin, BaseEstimator):
     mode = "torch"
     monitor = "val_loss"
     class_weight = False
-    settled = 16  # batches that normalisations are settled on before each validation
+    settled = 4  # batches that normalisations are settled on before each validation
     augmenter = None
+    before_split = False  # whether its source oversampled before it split
     networks = ("network",)  # what `save` keeps, each an attribute with "_" behind its name
     version = 1  # raise it when the method comes to compute something else: kept fits are stale
 

@@ -40,7 +40,6 @@ class Depto(Rival):
     gan: dict | None = None
 
     class_weight = True
-    settled = 4
 
     def build(self, train):
         backbone, kind = pretrained.densenet("DenseNet121", self.size, self.weights)

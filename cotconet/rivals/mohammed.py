@@ -58,6 +58,7 @@ class Mohammed(Rival):
     sequence: str = "map"
     head: str = "svm"
 
+    before_split = True
     networks = ("backbone", "network")
 
     def rows(self, codes):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import two_classes
-from figure7 import METHODS
+from figure7 import CURVES
 
 from cotconet.comparison_figure import comparison
 from smears.reports import pyplot
@@ -24,7 +24,7 @@ def _train(task, run):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     return two_classes.results(
-        replace(METHODS, rows={"CoTCoNet": {}}), two_classes.recipe(_train),
+        replace(CURVES, rows={"CoTCoNet": {}}), two_classes.recipe(_train),
         tmp_path_factory.mktemp("out"),
     )  # fmt: skip
 

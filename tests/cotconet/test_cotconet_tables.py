@@ -12,13 +12,18 @@ from table5 import ALLIDB2, COMPARISON
 from table7 import STEPS
 
 from cotconet import recipe, tables
-from smears import metrics
-from smears.study import main
+from smears import colour, metrics
+from smears.study import Unavailable, main
 
 
 def _train(task, run):
-    """Predictions that are right in nine of ten pictures, or seven without selection."""
-    skill = 0.9 if run.settings["select"] else 0.7
+    """Predictions that are right in nine of ten pictures, or seven without selection.
+
+    One of the compared methods has no weights.
+    """
+    if run.settings.get("method") == "das":
+        raise Unavailable("no weights")
+    skill = 0.9 if run.settings.get("select", True) else 0.7
     positions = task.positions("validation", "test")
     frame = task.catalogue.iloc[positions].assign(part=task.parts.iloc[positions])
     rng = np.random.default_rng(run.settings["seed"])
@@ -26,7 +31,8 @@ def _train(task, run):
     said = np.where(rng.random(len(true)) < skill, true, 1 - true)
     run.note(
         classes=list(task.classes), weights="random", kept=10, features=40, synthesised=6,
-        synthetic_test=3 * task.paper_split,
+        synthetic_test=3 * task.paper_split, wall_seconds=90.0, peak_memory_mb=2048,
+        copies_test=4 * (task.paper_split and run.settings.get("method") == "mohammed"),
     )  # fmt: skip
     run.write_predictions(frame, task.classes, np.eye(2)[said] * 0.8 + 0.1)
 
@@ -38,8 +44,12 @@ def _results(study, out, *argv):
     return two_classes.results(study, STANDIN, out, *argv)
 
 
-def test_the_own_row_is_measured_and_the_six_methods_are_quoted(tmp_path):
+def test_rows_are_measured_or_quoted_and_compared_with_the_own_one(tmp_path):
     made, lines = tables.comparison(_results(CNMC, tmp_path))
+    assert made["Method"].tolist()[-4:] == [
+        "CoTCoNet", "Depto et al., weights alone", "Colour statistics only (nearest neighbour)",
+        "Colour statistics only (logistic regression)",
+    ]  # fmt: skip
     made = made.set_index("Method")
     assert made.loc["CoTCoNet", "Accuracy published"] == "0.9894"
     assert re.fullmatch(
@@ -47,9 +57,21 @@ def test_the_own_row_is_measured_and_the_six_methods_are_quoted(tmp_path):
     )
     assert made.loc["Das et al.", "Accuracy ours (95% CI)"] == "not run"
     assert made.loc["Das et al.", "Precision published"].startswith("0.9282")
-    colour = "Colour statistics only (nearest neighbour)"
-    assert made.loc[colour, "Recall published"] == "–"
-    assert made.loc[colour, "Recall of normal ours (95% CI)"] != "not run"
+    assert "Das et al.: not run: no weights." in lines
+    assert made.loc["Gehlot et al.", "Accuracy ours (95% CI)"] != "not run"
+    assert made.loc["Depto et al., weights alone", "Accuracy published"] == "–"
+    apart = made["against CoTCoNet"]
+    assert apart["CoTCoNet"] == "–"
+    assert apart["Das et al."] == "not run"
+    # The same invented predictions.
+    assert apart["Gehlot et al."] == "0 : 0, p = 1"
+    assert re.fullmatch(r"\d+ : \d+, p = [\d.e-]+", apart[next(iter(colour.CLASSIFIERS))])
+    assert made.loc["CoTCoNet", ["minutes", "GB"]].tolist() == ["1.5", "2.0"]
+    assert made.loc["Das et al.", ["minutes", "GB"]].tolist() == ["–", "–"]
+    assert any(line.startswith("McNemar's exact test") for line in lines)
+    alone = next(iter(colour.CLASSIFIERS))
+    assert made.loc[alone, "Recall published"] == "–"
+    assert made.loc[alone, "Recall of normal ours (95% CI)"] != "not run"
     assert any(line.startswith("Positive class: ALL.") for line in lines)
     assert "Synthetic pictures in training: 6; none in validation or test." in lines
 
@@ -81,7 +103,12 @@ def test_every_row_of_the_ablation_differs_from_the_method_in_known_settings():
 
 def test_the_paper_s_protocol_is_named_with_its_synthetic_test_pictures(tmp_path):
     results = _results(CNMC, tmp_path, "--split", "paper")
-    _, lines = tables.comparison(results)
+    made, lines = tables.comparison(results)
+    assert "against CoTCoNet" not in made
+    assert [line for line in lines if "4 of its test pictures are copies" in line] == [
+        "Mohammed et al.: oversampled before the split, as its published figures imply: 4 of its "
+        "test pictures are copies, most of pictures that it was trained on."
+    ]
     assert any("up to 3 synthetic pictures are in the test part" in line for line in lines)
     assert "none in validation or test" not in " ".join(lines)
     assert next(iter(results.runs.values()))[0].settings["paper_split"] is True
