@@ -4,20 +4,17 @@ Selvaraju et al. 2017, arXiv 1610.02391, equations 1 and 2; LeukocyteNet, sectio
 5 and 6.
 """
 
-import cv2
 import numpy as np
 from keras import ops
 
 from smears.explain import Explanation, gradients
+from smears.explain.overlay import fit
 
 BATCH = 8  # pictures at a time
 
 
 def explain(classifier, pictures, target=None, *, layer=None):
     """Heat maps of one layer, a list of `Explanation`, one a picture.
-
-    Each map is divided by its largest value, since the scale of scores means nothing: maps show
-    where, not how much.
 
     Args:
         classifier: smears.classifier.Classifier of a Functional or Sequential network.
@@ -49,9 +46,8 @@ def explain(classifier, pictures, target=None, *, layer=None):
             None if chosen is None else chosen[start : start + BATCH],
         )  # fmt: skip
         for number, picture in enumerate(several):
-            heat, note = _scaled(coarse[number].reshape(rows, columns), dead[number], layer)
-            height, width = picture.shape[:2]
-            heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+            square = coarse[number].reshape(rows, columns)
+            heat, note = _scaled(square, dead[number], layer, picture)
             source = {"layer": layer, "grid": [int(rows), int(columns)]}
             found.append(Explanation(heat, int(which[number]), "Grad-CAM", source, note))
     return found
@@ -67,14 +63,15 @@ def _coarse(front, back, x, target):
     return which, (weights * maps).sum(-1), ~slopes.any(axis=(*places, maps.ndim - 1))
 
 
-def _scaled(coarse, dead, layer):
-    """(float32 map in [0, 1], why it is flat or "")."""
+def _scaled(coarse, dead, layer, picture):
+    """(float32 map of the picture's size in [0, 1], why it is flat or "")."""
+    empty = np.zeros(picture.shape[:2], np.float32)
     if not np.isfinite(coarse).all():
-        return np.zeros_like(coarse), f"{layer} has values that are no finite numbers"
-    heat = np.maximum(coarse, 0)
+        return empty, f"{layer} or its gradient is no finite number"
     if dead:
-        return np.zeros_like(coarse), f"the class's score does not depend on {layer} here"
+        return empty, f"the class's score does not depend on {layer} here"
+    heat = np.maximum(coarse, 0)
     if not heat.any():
-        return heat, f"nothing in {layer} speaks for the class: every weighted sum is negative"
-    note = "the map is the same everywhere" if np.ptp(heat) <= 1e-6 * heat.max() else ""
-    return heat / heat.max(), note
+        return empty, f"nothing in {layer} speaks for the class: no weighted sum is above zero"
+    flat = np.ptp(heat) <= 1e-6 * heat.max()
+    return fit(heat, picture), f"{layer} speaks for the class everywhere alike" if flat else ""

@@ -1,6 +1,24 @@
-"""Lay a heat map over its picture in colours that colour-blind readers can tell apart."""
+"""Bring a heat map to its picture's size, and lay it over in colours that all can tell apart."""
 
+import cv2
 import numpy as np
+
+
+def fit(heat, picture):
+    """A coarse or finer map at the picture's size, its largest value 1.
+
+    The scale of scores means nothing, so maps show where, not how much.
+
+    Args:
+        heat: float (rows, columns), not negative, not all zero. picture: uint8 (h, w, 3).
+
+    Returns:
+        float32 (h, w) in [0, 1]: means where it shrinks, linear in between where it grows.
+    """
+    height, width = picture.shape[:2]
+    way = cv2.INTER_AREA if min(height, width) < min(heat.shape) else cv2.INTER_LINEAR
+    sized = cv2.resize(np.asarray(heat, np.float32), (width, height), interpolation=way)
+    return sized / sized.max()
 
 
 def overlay(picture, explanation, opacity=0.5):
