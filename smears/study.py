@@ -1,5 +1,8 @@
 """Declare a table as rows of settings; train what is missing; print it beside the published one."""
 
+import importlib.util
+import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -348,4 +351,28 @@ def _show(study, results):
     if study.table:
         print(reports.markdown(made.table) + "\n")
     print("\n".join(f"- {line}" for line in made.lines))
+    line = use(made)
+    if line:
+        print("\n" + line)
     print("\nWritten: " + ", ".join(str(path) for path in made.paths))
+
+
+def use(made):
+    """The line that predicts with the table's own network; "" where nothing can be predicted.
+
+    The last row that was run is taken: tables end with their method.
+
+    Args:
+        made: Product.
+    """
+    if not made.runs or importlib.util.find_spec(f"{made.study.paper}.predict") is None:
+        return ""
+    label, runs = list(made.runs.items())[-1]
+    folder = runs[0].folder
+    if not (folder / "model.keras").exists():
+        return ""
+    place = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
+    return (
+        f"Use {label}: python -m {made.study.paper}.predict --explain gradcam "
+        f"--model {shlex.quote(str(place))} PICTURES"
+    )

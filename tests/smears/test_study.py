@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -292,3 +294,19 @@ def test_what_a_method_cannot_tell_apart_is_refused_before_training(out, capsys,
     assert stopped.value.code == 2
     assert "ten classes, not 10" in capsys.readouterr().err
     assert standin.trained == []
+
+
+def test_a_table_ends_with_the_command_that_uses_its_network(out, capsys, monkeypatch):
+    out.parent.mkdir(exist_ok=True)
+    monkeypatch.chdir(out.parent)
+    standin.script(COMPARISON, out)
+    line = next(line for line in _lines(capsys) if line.startswith("Use LeukocyteNet: "))
+    words = shlex.split(line.removeprefix("Use LeukocyteNet: "))
+    assert words[:3] == ["python", "-m", "leukocytenet.predict"]
+    place = Path(words[words.index("--model") + 1])
+    assert not place.is_absolute()
+    assert place.name.startswith("LeukocyteNet-seed-0-")
+    assert (place / "model.keras").exists()
+    next(out.glob("runs/LeukocyteNet-*/model.keras")).unlink()
+    standin.script(COMPARISON, out)
+    assert not any(line.startswith("Use ") for line in _lines(capsys))
