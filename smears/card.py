@@ -18,6 +18,7 @@ SCORES = {
     "F1, macro": "f1_macro", "Matthews correlation": "mcc",
 }  # fmt: skip
 UNKNOWN = "not recorded"
+OWN = {"folder": "the user's own class folders", "csv": "the user's own list of pictures"}
 
 
 def main(argv=None):
@@ -82,7 +83,8 @@ def summary(run):
     predictions, data = run.predictions, run.facts.get("described", {})
     found = run.facts.get("calibration") or calibration.of(predictions)
     limits = _limits(run, data, predictions)
-    answers = _answers(run, data, predictions, found, limits, _explanations(run), _external(run))
+    explained, external = _explanations(run)[0], _external(run)
+    answers = _answers(run, data, predictions, found, limits, explained, external)
     return {
         "Model": answers["model"],
         "Learned from": answers["sources"],
@@ -103,7 +105,7 @@ def _lines(run):
     data = run.facts.get("described", {})
     found = run.facts.get("calibration") or calibration.of(predictions)
     limits = _limits(run, data, predictions)
-    explained, external = _explanations(run), _external(run)
+    (explained, scores), external = _explanations(run), _external(run)
     answers = _answers(run, data, predictions, found, limits, explained, external)
     settings = "\n".join(f"- {key}: `{json.dumps(v)}`" for key, v in run.settings.items())
     return [
@@ -140,6 +142,7 @@ def _lines(run):
         f"- Calibration: {answers['calibration']}",
         f"- Explanations: {explained}",
         f"- Another data set: {external}",
+        *scores,
         "",
         "## For what, and for what not",
         "",
@@ -261,24 +264,40 @@ def _limits(run, data, predictions):
         found.append(f"One fold of {data['folds']}: the table that joins the folds counts.")
     if "random" in run.facts.get("weights", ""):
         found.append(f"Weights: {run.facts['weights']}.")
+    count = _share(predictions, "validation")[0]
+    if 0 < count < 100:
+        found.append(f"Calibrated on {count} validation pictures: trust no single percent.")
     smallest = predictions[predictions["part"] == "test"]["label"].value_counts()
     if len(smallest) and smallest.min() < 30:
         found.append(
-            f"Only {smallest.min()} test pictures of {smallest.idxmin()}: its numbers are rough."
+            f"Test pictures of {smallest.idxmin()}: {smallest.min()} only; its numbers are rough."
         )
     return found
 
 
 def _explanations(run):
-    """Scores in the run's explanations.json, or how to measure them."""
+    """(one phrase, Markdown lines) on the scores in the run's explanations.json."""
     path = run.folder / "explanations.json"
     if not path.exists():
-        return "not measured; `python experiments/explanations.py --help` says how."
-    try:
-        scores = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return f"{path.name} cannot be read: measure them again."
-    return f"`{json.dumps(scores)}`"
+        return "not measured; `python experiments/explanations.py --help` says how", []
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    phrases, lines = [], []
+    for data, found in measured.items():
+        phrases.append(f"{found['pictures']} pictures of {data}")
+        lines += ["", f"Explanations of {found['explained']} on {phrases[-1]}, "
+                  "mean and 95% interval:", ""]  # fmt: skip
+        methods = next(value for value in found.values() if isinstance(value, dict))
+        for method, scores in methods.items():
+            told = [f"{name} {_triple(value)}" for name, value in scores.items()]
+            lines.append(f"- {method}: {', '.join(told)}")
+    return "measured on " + " and ".join(phrases), lines
+
+
+def _triple(value):
+    """E.g. "0.930 (0.901–0.955)"; what is no triple as it is."""
+    if not isinstance(value, list):
+        return {True: "yes", False: "no"}.get(value, str(value))
+    return f"{value[0]:.3f} ({value[1]:.3f}–{value[2]:.3f})"
 
 
 def _external(run):
@@ -296,8 +315,8 @@ def _external(run):
 
 def _source(name):
     """A data set and who published it, from its reader."""
-    if name not in sources.SOURCES:
-        return name
+    if name in OWN:
+        return OWN[name]
     line = import_module(sources.SOURCES[name]).__doc__.splitlines()[0]
     return f"{name} ({line.rstrip('.')})"
 
