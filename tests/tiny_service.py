@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 
 from smears.classifier import Classifier
 from smears.explain import Explanation
@@ -35,3 +36,41 @@ def brightness(classifier, pictures, target=None):
 
 
 METHODS = {"gradcam": brightness, "lime": brightness}
+
+
+def run(folder):
+    """A finished run as a training leaves it, of 36 drawn pictures and a random network of 32 px.
+
+    Args:
+        folder: where runs, pictures and the store go.
+
+    Returns:
+        (smears.runs.Run, catalogue of all pictures with their `part`).
+    """
+    from leukocytenet import fitting
+    from smears import catalogue, drawn, images, pictures
+    from smears.material import Task
+    from smears.runs import Run
+
+    rows = []
+    for number in range(36):
+        label = CLASSES[number % 3]
+        path = folder / "pictures" / label / f"{number:02}.png"
+        images.save(drawn.draw(label, number, number // 3, 64)[0], path)
+        row = {"path": str(path), "label": label, "subject": f"s{number}", "source": "drawn"}
+        rows.append(row | {"data": "drawn", "part": "", "mask": "", "derived": ""})
+    frame = catalogue.build(pd.DataFrame(rows), folder / "cache")
+    parts = pd.Series(["train", "train", "validation", "test"] * 9, frame.index)
+    task = Task(frame, parts, list(CLASSES), folder / "cache", {}, False)
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    x = keras.layers.Conv2D(12, 5, strides=2, activation="relu", name="first")(pixels)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.Conv2D(12, 3, activation="relu", name="last")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pooling")(x)
+    x = keras.layers.Dense(3, name="logits")(x)
+    found = keras.Model(pixels, keras.layers.Softmax(dtype="float32", name="probabilities")(x))
+    settings = {"model": "Tiny", "size": 32, "batch_size": 16, "seed": 0, "epochs": 1}
+    made = Run(folder / "runs", "tiny", settings)
+    fitting._finish(task, made, found, pictures.store(frame, 32, task.cache), "tf")
+    return made, frame.assign(part=parts)

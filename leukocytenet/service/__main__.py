@@ -34,7 +34,7 @@ def parse(argv=None):
         "--port", type=_port, default=8000, help="0 takes a free one. Default: 8000"
     )
     parser.add_argument(
-        "--cors", type=_origin, default="", metavar="ORIGIN",
+        "--cors", type=_origin, metavar="ORIGIN",
         help="let pages of this origin use the API, e.g. https://lab.example. Default: none",
     )  # fmt: skip
     return parser.parse_args(argv)

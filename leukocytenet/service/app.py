@@ -1,5 +1,6 @@
 """The Flask application: page, API, errors as JSON, security headers."""
 
+import importlib
 import threading
 from importlib import resources
 
@@ -34,18 +35,23 @@ def explainers():
 
     The first is what the page shows first.
     """
-    from smears.explain import gradcam, lime, saliency
+    from importlib.util import find_spec
 
-    return {"gradcam": gradcam.explain, "saliency": saliency.explain, "lime": lime.explain}
+    names = ("gradcam", "saliency", "lime")
+    return {
+        name: importlib.import_module(f"smears.explain.{name}").explain
+        for name in names
+        if find_spec(f"smears.explain.{name}")
+    }
 
 
-def create_app(classifier, run=None, *, cors="", methods=None):
+def create_app(classifier, run=None, *, cors=None, methods=None):
     """The application around one loaded network, which is warmed here.
 
     Args:
         classifier: smears.classifier.Classifier.
         run: the smears.runs.Run that it is of; its predictions and model card are shown.
-        cors: origin whose pages may use the API, e.g. "https://lab.example"; "" for none.
+        cors: origin whose pages may use the API, e.g. "https://lab.example"; None: none may.
         methods: as `explainers` returns it, the default.
 
     Returns:
@@ -157,7 +163,11 @@ class _Served:
             raise UnprocessableEntity(f"{upload.name}: {upload.problem}")
         # What the network sees is explained; the page stretches the map over the whole picture.
         square = images.resize(upload.picture, self.classifier.size)
-        found = self._explained(method, square, target)
+        try:
+            found = self._explained(method, square, target)
+        except ValueError as reason:
+            # E.g. a network without a map has no Grad-CAM.
+            raise UnprocessableEntity(f"No {method} of this network: {reason}") from reason
         return flask.jsonify(
             card.finite(
                 {

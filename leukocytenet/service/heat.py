@@ -21,12 +21,15 @@ def layer(explanation):
 
     Returns:
         uint8 (h, w, 4), RGBA. With regions and weights (LIME) green speaks for, orange against
-        the class; else the colour goes from violet to yellow.
+        the class; else the colours of `smears.explain.overlay`, where the strongest percent of
+        the pixels has the full colour.
     """
     if explanation.weights is None:
-        strength = explanation.map
-        levels = np.round(255 * strength).astype(np.uint8)
-        colour = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
+        from matplotlib import colormaps
+
+        heat = explanation.map
+        strength = np.minimum(heat / (np.percentile(heat, 99) or heat.max() or 1.0), 1)
+        colour = np.round(255 * colormaps["viridis"](strength)[..., :3])
     else:
         signed = np.asarray(explanation.weights)[explanation.regions]
         strength = np.abs(signed) / max(np.abs(signed).max(), 1e-12)

@@ -15,9 +15,10 @@ from tiny_service import CLASSES, METHODS, SIZE
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import encode_multipart
 
-from leukocytenet.service import uploads
+from leukocytenet.service import heat, uploads
 from leukocytenet.service.app import create_app
 from smears import images
+from smears.explain import Explanation
 
 
 def _predict(client, *files, query=""):
@@ -101,7 +102,8 @@ def test_an_explanation_is_a_transparent_picture_with_its_source(client, encoded
     with Image.open(io.BytesIO(base64.b64decode(found["overlay"]))) as overlay:
         assert (overlay.format, overlay.mode, overlay.size) == ("PNG", "RGBA", (SIZE, SIZE))
         alpha = np.asarray(overlay)[..., 3]
-    expected = images.resize(images.decode(encoded()), SIZE).mean(2)
+    light = images.resize(images.decode(encoded()), SIZE).mean(2)
+    expected = 255 * np.minimum(light / np.percentile(light, 99), 1)
     assert np.abs(alpha - expected).max() <= 1
 
 
@@ -118,6 +120,25 @@ def test_wrong_requests_for_an_explanation_are_refused_with_what_there_is(client
     assert "not an image" in _refused(_explain(client, b"x"), 422)
     two = {"image": [(io.BytesIO(encoded()), "a"), (io.BytesIO(encoded()), "b")]}
     assert "2 files" in _refused(client.post("/api/explain", data=two), 413)
+
+
+def test_regions_for_and_against_a_class_have_two_colours():
+    regions = np.array([[0, 0], [1, 2]])
+    found = Explanation(
+        np.zeros((2, 2), np.float32), 0, "LIME", regions=regions, weights=np.array([0.4, -0.2, 0])
+    )
+    green, orange = (0, 158, 115), (213, 94, 0)
+    assert heat.layer(found).tolist() == [
+        [[*green, 255], [*green, 255]], [[*orange, 128], [*orange, 0]],
+    ]  # fmt: skip
+
+
+def test_what_a_network_cannot_explain_is_told(classifier, encoded):
+    def impossible(*_):
+        raise ValueError("it has no map")
+
+    client = create_app(classifier, methods={"gradcam": impossible}).test_client()
+    assert "it has no map" in _refused(_explain(client, encoded()), 422)
 
 
 def test_a_second_long_explanation_is_sent_away_while_one_is_computed(classifier, encoded):

@@ -1,0 +1,203 @@
+"""The page in a real Chromium, and the server as a process: what people and strangers do to it."""
+
+import http.client
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import keras
+import pytest
+import tiny_service
+
+ROOT = Path(__file__).parent.parent.parent.parent
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return tiny_service.run(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def port(run, tmp_path_factory):
+    """Port of a server that runs in an empty folder and may write no files once it serves."""
+    place = tmp_path_factory.mktemp("empty")
+    environment = {
+        **os.environ, "KERAS_BACKEND": keras.backend.backend(), "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(place), "MPLCONFIGDIR": str(place),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "leukocytenet.service", "--port", "0", "--model"]
+    process = subprocess.Popen(
+        [*command, str(run[0].folder)], cwd=place, env=environment, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "Serving" in line:
+            break
+    assert "Serving http://127.0.0.1:" in said, said
+    # From here on it can write no byte into any file.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+    yield int(said.rpartition("127.0.0.1:")[2].partition("/")[0])
+    assert process.poll() is None, process.stdout.read()
+    process.terminate()
+    process.wait(20)
+    left = [path for path in place.rglob("*") if path.is_file() and path.stat().st_size]
+    assert not left
+
+
+def _health(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=20) as answer:
+        return answer.status
+
+
+def _form(*contents):
+    """(body, content type) of a form with these files."""
+    parts = b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="images"; filename="../%d.png"\r\n\r\n'
+        b"%s\r\n" % (number, content)
+        for number, content in enumerate(contents)
+    )
+    return parts + b"--x--\r\n", "multipart/form-data; boundary=x"
+
+
+def _post(port, body, kind, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/api/predict", body, {"Content-Type": kind, **headers})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def test_large_pictures_are_answered_without_a_file_being_written(port, encoded):
+    large = encoded(kind="BMP", size=(2000, 1500))
+    assert len(large) > 8_000_000
+    status, content = _post(port, *_form(large, encoded()))
+    assert status == 200, content
+
+
+def test_oversized_bodies_are_refused_before_they_are_sent(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest("POST", "/api/predict")
+    connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+    connection.putheader("Content-Length", str(10**9))
+    connection.endheaders(b"--x")
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert b"20000000" in answer.read()
+    assert _health(port) == 200
+
+
+def test_clients_that_send_slowly_or_nonsense_hold_nobody_up(port, encoded):
+    body, kind = _form(encoded())
+    head = (
+        f"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]
+    for connection in slow:
+        connection.sendall(head + body[:10])
+    began = time.perf_counter()
+    assert _post(port, body, kind)[0] == 200
+    assert time.perf_counter() - began < 2
+    for connection in slow[1:]:
+        connection.close()
+    slow[0].sendall(body[10:])
+    assert b"200 OK" in slow[0].recv(100)  # late, but whole
+    slow[0].close()
+    for nonsense in (b"\x16\x03\x01\x02\x00", b"GET / HTTP/9.9\r\n\r\n", b"A" * 300_000):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(nonsense)
+    assert _health(port) == 200
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("no Chromium: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    found = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield found
+    found.quit()
+
+
+def _wait(browser, what, seconds=60):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, seconds).until(what)
+
+
+def _all(browser, selector):
+    return browser.find_elements("css selector", selector)
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_pictures_are_chosen_answered_and_explained_and_bad_ones_named(
+    browser, port, run, tmp_path, width
+):
+    _, frame = run
+    blurred = tmp_path / "no picture.png"
+    blurred.write_text("<svg onload=alert(1)>")
+    browser.set_window_size(width, 900)
+    browser.get(f"http://127.0.0.1:{port}/")
+    _wait(browser, lambda _: "AML, CML, Healthy" in _all(browser, "#subtitle")[0].text)
+    _all(browser, "#files")[0].send_keys(f"{frame['path'].iloc[0]}\n{blurred}")
+    _wait(browser, lambda _: _all(browser, "article .problem"))
+    first, second = _all(browser, "article")
+    bars = first.find_elements("css selector", ".bars li")
+    names = {bar.text.split("\n")[0] for bar in bars}
+    assert names == set(tiny_service.CLASSES)
+    values = [float(bar.text.split("\n")[1].rstrip("%")) for bar in bars]
+    assert values == sorted(values, reverse=True)
+    assert sum(values) == pytest.approx(100, abs=0.2)
+    assert "not an image" in second.text
+    overlay = first.find_element("css selector", ".overlay")
+    _wait(browser, lambda _: overlay.is_displayed())
+    natural = browser.execute_script("return arguments[0].naturalWidth", overlay)
+    assert natural == 32
+    slider = first.find_element("css selector", "input[type=range]")
+    slider.send_keys("\ue010")  # the End key
+    assert overlay.value_of_css_property("opacity") == "1"
+    seen = first.find_element("css selector", ".picture")
+    assert overlay.size == seen.size
+    assert browser.execute_script(
+        "return document.documentElement.scrollWidth <= window.innerWidth"
+    )
+    assert not [entry for entry in browser.get_log("browser") if "Content Security" in str(entry)]
+    shots = os.environ.get("SCREENSHOTS")
+    if shots:
+        _all(browser, "#card summary")[0].click()
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+        browser.set_window_size(width, height + 150)
+        browser.save_screenshot(f"{shots}/page-{width}.png")
+
+
+def test_the_whole_page_is_used_by_keyboard(browser, port, run):
+    from selenium.webdriver import ActionChains
+
+    browser.set_window_size(1200, 900)
+    browser.get(f"http://127.0.0.1:{port}/")
+    ActionChains(browser).send_keys("\ue004").perform()  # Tab
+    assert browser.switch_to.active_element.get_attribute("id") == "files"
+    browser.switch_to.active_element.send_keys(run[1]["path"].iloc[1])
+    _wait(browser, lambda _: [one for one in _all(browser, ".overlay") if one.is_displayed()])
+    button = _all(browser, ".methods button")[0]
+    for _ in range(10):
+        ActionChains(browser).send_keys("\ue004").perform()
+        if browser.switch_to.active_element == button:
+            break
+    ActionChains(browser).send_keys(" ").perform()
+    assert not _all(browser, ".overlay")[0].is_displayed()  # pressed again: switched off
