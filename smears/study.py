@@ -1,6 +1,5 @@
 """Declare a table as rows of settings; train what is missing; print it beside the published one."""
 
-import importlib.util
 import os
 import shlex
 import sys
@@ -8,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -365,14 +365,16 @@ def use(made):
     Args:
         made: Product.
     """
-    if not made.runs or importlib.util.find_spec(f"{made.study.paper}.predict") is None:
+    if not made.runs:
         return ""
     label, runs = list(made.runs.items())[-1]
     folder = runs[0].folder
-    if not (folder / "model.keras").exists():
+    if not (folder / "model.keras").exists() and not (folder / "model").exists():
         return ""
+    command = import_module(f"{made.study.paper}.predict")
+    explain = " --explain gradcam" if "gradcam" in command.EXPLAINERS else ""
     place = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
     return (
-        f"Use {label}: python -m {made.study.paper}.predict --explain gradcam "
+        f"Use {label}: python -m {made.study.paper}.predict{explain} "
         f"--model {shlex.quote(str(place))} PICTURES"
     )

@@ -1,0 +1,54 @@
+"""`python -m cotconet.predict --model RUN IMAGES...`: the trained pipeline on new pictures."""
+
+import sys
+
+import numpy as np
+
+from smears import InputError, calibration, predict_command
+
+# Grad-CAM and saliency follow gradients, of which the selection of features has none.
+EXPLAINERS = ("lime",)
+
+
+def main(argv=None):
+    """See `smears.predict_command.main`."""
+    return predict_command.main("cotconet", Pipeline, EXPLAINERS, argv)
+
+
+class Pipeline:
+    """A finished run's CoTCoNet, as `smears.predict` and `smears.explain.lime` ask for it.
+
+    Args:
+        run: finished smears.runs.Run of `cotconet.fitting`.
+
+    Raises:
+        InputError: a run that is not finished, or of another method.
+    """
+
+    def __init__(self, run):
+        from cotconet.pipeline import CoTCoNet
+
+        if not run.finished or not (run.folder / "model" / "settings.json").exists():
+            raise InputError(
+                f"{run.folder} is no finished run of CoTCoNet: give one that "
+                "`table5.py --paper cotconet` names."
+            )
+        self.model = CoTCoNet.load(run.folder / "model")
+        self.classes = tuple(run.facts["classes"])
+        self.size = run.settings["size"]
+        found = calibration.of(run.predictions)
+        self.temperature = found["temperature"]
+        self.about = {"run": run.folder.name, "facts": run.facts, "calibration": found}
+
+    def scores(self, pictures):
+        """The pipeline's own probabilities, float (n, 2), of uint8 (h, w, 3) RGB pictures."""
+        order = [self.model.classes_.tolist().index(name) for name in self.classes]
+        return np.asarray(self.model.predict_proba(list(pictures)))[:, order]
+
+    def calibrated(self, scores):
+        """As smears.classifier.Classifier has it."""
+        return calibration.scale(scores, self.temperature)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

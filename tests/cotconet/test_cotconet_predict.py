@@ -1,0 +1,57 @@
+"""The trained pipeline on new pictures, from the command line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cotconet import pipeline
+from cotconet import predict as command
+from smears import drawn
+from smears.runs import Run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of CoTCoNet in its smallest sizes."""
+    place = tmp_path_factory.mktemp("runs")
+    pictures = [drawn.draw("ALL-Pro-B", n, n, 64)[0] for n in range(10)]
+    pictures += [drawn.draw("Healthy", 50 + n, n, 64)[0] for n in range(10)]
+    model = pipeline.CoTCoNet(
+        size=32, segment="otsu-watershed", synthesise=None, graph=False, select=False,
+        extractor={"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 1, "batch_size": 8},
+        hdlc={"epochs": 1, "batch_size": 8}, positive="ALL", cache=place / "cache",
+    )  # fmt: skip
+    labels = np.array(["ALL"] * 10 + ["normal"] * 10)
+    model.fit(pictures, labels, None, (pictures[::2], labels[::2]))
+    run = Run(place, "CoTCoNet", {"model": "CoTCoNet", "seed": 0, "size": 32, "split": "s"})
+    model.save(run.folder / "model")
+    run.note(**{**model.facts_, "weights": "random", "classes": ["normal", "ALL"]})
+    frame = pd.DataFrame(
+        {"path": [f"/d/{n}.png" for n in range(20)], "subject": "", "label": labels,
+         "source": [str(n) for n in range(20)], "part": ["validation", "test"] * 10}
+    )  # fmt: skip
+    run.write_predictions(frame, ["normal", "ALL"], model.predict_proba(pictures)[:, ::-1])
+    return run
+
+
+@pytest.mark.slow
+def test_answers_are_the_pipeline_s_in_the_run_s_order_of_classes(run, tmp_path):
+    pictures = [drawn.draw("Healthy", 90 + n, n, size)[0] for n, size in enumerate((64, 50))]
+    for n, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / f"{n}.png")
+    arguments = [*map(str, sorted(tmp_path.glob("*.png"))), "--model", str(run.folder)]
+    assert command.main([*arguments, "--out", str(tmp_path / "o"), "--explain", "lime"]) == 0
+    table = pd.read_csv(tmp_path / "o" / "predictions.csv")
+    model = pipeline.CoTCoNet.load(run.folder / "model")
+    expected = model.predict_proba(pictures)[:, ::-1]
+    np.testing.assert_allclose(table[["own normal", "own ALL"]], expected, atol=1e-5)
+    assert len(list((tmp_path / "o" / "overlays").glob("*_lime.png"))) == 2
+
+
+def test_a_run_of_another_method_is_refused(tmp_path, capsys):
+    run = Run(tmp_path, "x", {"model": "LeukocyteNet", "seed": 0, "size": 32})
+    with pytest.raises(SystemExit) as end:
+        command.main(["--model", str(run.folder), "a.png", "--out", str(tmp_path / "o")])
+    assert end.value.code == 2
+    assert "no finished run of CoTCoNet" in capsys.readouterr().err
