@@ -169,7 +169,7 @@ class Pictures(keras.utils.PyDataset):
         self.augmenter, self.augment = augmenter, augment
         self.shuffle, self.seed = shuffle, seed
         self.epoch, self.multiple = 0, 1
-        self.ahead = _Ahead(self._batch, workers or max(1, os.cpu_count() // 2))
+        self.ahead = Ahead(self._batch, workers or max(1, os.cpu_count() // 2))
         cv2.setNumThreads(1)  # OpenCV's threads would take the cores from the network
 
     def __len__(self):
@@ -225,7 +225,7 @@ def one_hot(labels, classes):
     return np.eye(classes, dtype=np.float32)[labels]
 
 
-class _Ahead:
+class Ahead:
     """The items of a pure function of (epoch, index), the next ones computed by threads.
 
     Each asked-for item lets the threads begin with those after it. What is asked for comes out
