@@ -1,19 +1,22 @@
 """GMod and SMod joined to one feature extractor, trained under a temporary head (3.4)."""
 
 import shutil
+import sys
 
 import keras
 import numpy as np
 from keras import layers
 
-from cotconet import gmod, smod
+from cotconet import gmod, smod, vgg16
 from smears import InputError, backend, pictures, training
 from smears.arrays import write_stream
 from smears.augmentation import Augmenter
 from smears.features import outputs
 from smears.normalisation import SettleNormalisation
+from smears.weights import NotAvailable
 
-PARTS = (("gmod",), ("smod",), ("gmod", "smod"))
+PARTS = (("gmod",), ("smod",), ("gmod", "smod"), ("vgg16",))
+PRETRAINED = {"gmod": "imagenet21k", "vgg16": "imagenet"}  # first part -> weights there are
 
 
 def extractor(
@@ -35,13 +38,13 @@ def extractor(
     Args:
         size: side of the pictures in pixels.
         parts: ("gmod", "smod"): SMod on the folded tokens of GMod (the paper's); ("gmod",): GMod's
-            class token; ("smod",): SMod on the picture.
+            class token; ("smod",): SMod on the picture; ("vgg16",): VGG-16 instead (Table 7).
         patch_size, width, depth, num_heads: of `gmod.GMod`.
         order, dropout: of `smod.SMod`.
         start: of a GMod that has no weights and feeds SMod: "picture", see
             `gmod.start_as_picture` (C16), or "random". Alone it always starts at random, for the
             other start hides the picture from the class token.
-        weights: of GMod, see `gmod.load`.
+        weights: of GMod, see `gmod.load`; "imagenet" for VGG-16.
         trained_layers: with weights, how many of GMod's last layers are trained, the others stay
             as they are; 4 (assumed, C17).
 
@@ -59,12 +62,17 @@ def extractor(
     x = pixels = keras.Input((size, size, 3), name="pixels")
     if "gmod" in parts:
         x, token = gmod.transform(pixels, patch_size, width, depth, num_heads)
-    x = smod.blocks(x, dropout=dropout, order=order) if "smod" in parts else token
+    if "smod" in parts:
+        x = smod.blocks(x, dropout=dropout, order=order)
+    else:
+        x = token if "gmod" in parts else vgg16.pooled(pixels)
     x = layers.Activation("linear", dtype="float32", name="features")(x)
     model = keras.Model(pixels, x, name="_and_".join(parts))
     if "gmod" in parts and weights is not None:
         gmod.load(model, weights)
         gmod.freeze(model, trained_layers)
+    elif "vgg16" in parts and weights is not None:
+        vgg16.copy_imagenet(model)
     elif len(parts) == 2 and start == "picture":
         gmod.start_as_picture(model)
     return model
@@ -91,7 +99,8 @@ def fit_extractor(
     The paper does not say how its extractor is trained; all of this is assumed (C17, C19).
 
     Args:
-        run: smears.runs.Run. A killed training goes on from its last finished epoch.
+        run: smears.runs.Run. A killed training goes on from its last finished epoch; its facts
+            tell which weights were really taken.
         train, validation: (store, rows, labels): path of a .npy of uint8 (n, size, size, 3), the
             rows that are used, and their labels 0 or 1.
         epochs, batch_size: of AdamW on binary cross-entropy. The last epoch is kept.
@@ -101,7 +110,8 @@ def fit_extractor(
         class_weight: whether to weight classes by n / (2 n_c).
         augment: None, or "traditional", see `augmenter`.
         seed: of weights, order and augmentation.
-        **architecture: see `extractor`; `size` must be the pictures'.
+        **architecture: see `extractor`; `size` must be the pictures'. weights="auto":
+            those of `PRETRAINED` where they can be had, else random ones, said on standard error.
 
     Returns:
         keras.Model, the extractor without the head: `extractor.keras` in the run's folder.
@@ -121,9 +131,9 @@ def fit_extractor(
     # The machine's, not the method's; a run that another machine goes on with keeps its own.
     precision = run.facts.get("precision", backend.precision())
     with backend.policy(precision):
-        model = extractor(**architecture)
+        model, weights = _started(architecture)
     _check(sets, model)
-    run.note(precision=precision, parameters=model.count_params())
+    run.note(precision=precision, parameters=model.count_params(), weights=weights)
     # Logits: Keras clips a probability, and where it does, JAX has no gradient left.
     head = layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="head")
     whole = keras.Model(model.input, head(model.output))
@@ -148,6 +158,20 @@ def fit_extractor(
     fresh.replace(path)
     shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
     return model
+
+
+def _started(architecture):
+    """(extractor, its starting weights in words), random ones where "auto" finds no others."""
+    if architecture.get("weights") != "auto":
+        chosen = architecture.get("weights")
+        return extractor(**architecture), "random" if chosen is None else str(chosen)
+    name = PRETRAINED.get(architecture.get("parts", ("gmod", "smod"))[0])
+    if name:
+        try:
+            return extractor(**architecture | {"weights": name}), name
+        except NotAvailable as reason:
+            print(f"{reason} The extractor starts from random weights.", file=sys.stderr)
+    return extractor(**architecture | {"weights": None}), "random"
 
 
 def features(model, store, path, batch_size=32):

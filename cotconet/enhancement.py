@@ -57,23 +57,72 @@ def sharpen(image, kernel="cross"):
     return np.where(cell > 0, sharp, image)
 
 
-STEPS = {"clahe": clahe, "sharpen": sharpen}
+def fuzzy(image):
+    """Fuzzy intensification of the brightness (HSV's value): Table 7's row "Fuzzy".
+
+    Memberships u = (v - least) / (largest - least) become 2 u^2 below one half and
+    1 - 2 (1 - u)^2 above: Pal and King's intensification operator, once. The work that the paper
+    cites has no recipe that could be followed (assumed, C34).
+
+    Args:
+        image: uint8 (h, w, 3) RGB.
+
+    Returns:
+        uint8 (h, w, 3); a picture of one brightness stays as it is.
+    """
+    hsv, cell = cv2.cvtColor(image, cv2.COLOR_RGB2HSV), _cell(image)
+    value = hsv[..., 2].astype(np.float32)
+    least, largest = value[cell].min(), value[cell].max()
+    if least == largest:
+        return image
+    u = ((value - least) / (largest - least)).clip(0, 1)
+    sharper = np.where(u < 0.5, 2 * u**2, 1 - 2 * (1 - u) ** 2)
+    hsv[..., 2] = np.round(least + sharper * (largest - least)).astype(np.uint8)
+    return np.where(cell[..., None], cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), image)
+
+
+def equalise(image):
+    """Histogram equalisation of the luminance (Y of YCrCb): Table 7's row "HE".
+
+    The paper cites a variant with three sub-images, whose limits it does not give; this is plain
+    equalisation (assumed, C34). In a cell on black only the cell's own pixels count.
+
+    Args:
+        image: uint8 (h, w, 3) RGB.
+
+    Returns:
+        uint8 (h, w, 3).
+    """
+    ycc, cell = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), _cell(image)
+    counts = np.bincount(ycc[..., 0][cell], minlength=256)
+    total = counts.cumsum()
+    first = total[counts.nonzero()[0][0]]
+    if total[-1] == first:
+        return image
+    table = np.round((total - first).clip(0) / (total[-1] - first) * 255).astype(np.uint8)
+    ycc[..., 0] = table[ycc[..., 0]]
+    return np.where(cell[..., None], cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB), image)
+
+
+STEPS = {"clahe": clahe, "sharpen": sharpen, "fuzzy": fuzzy, "equalise": equalise}
 
 
 def enhance(image, steps=("clahe", "sharpen")):
     """Apply steps one after the other; CLAHE, then sharpening is the paper's order (3.2).
 
     Args:
-        image: uint8 (h, w, 3). steps: names of `STEPS`; () is the picture itself.
+        image: uint8 (h, w, 3).
+        steps: names of `STEPS`, or functions from picture to picture (`mirnet.Enhancer`); () is
+            the picture itself.
 
     Returns:
         uint8 (h, w, 3).
     """
-    unknown = [step for step in steps if step not in STEPS]
+    unknown = [step for step in steps if not callable(step) and step not in STEPS]
     if unknown:
         raise ValueError(f"steps={steps!r}: {unknown[0]!r} is none of {', '.join(STEPS)}")
     for step in steps:
-        image = STEPS[step](image)
+        image = step(image) if callable(step) else STEPS[step](image)
     return image
 
 

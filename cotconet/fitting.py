@@ -46,7 +46,7 @@ def _fit(task, run):
     """(fitted CoTCoNet, catalogue rows by part, synthetic cells by part, their label)."""
     s = run.settings
     frame = task.catalogue
-    names = {*recipe.METHOD, *recipe.STAGES, "size", "unet"}
+    names = {*recipe.METHOD, *recipe.STAGES, "size", "unet", "mirnet"}
     arguments = {key: value for key, value in s.items() if key in names}
     arguments |= {"enhance": tuple(s["enhance"]), "features": tuple(s["features"])}
     if FIELDS & set(frame["data"]):

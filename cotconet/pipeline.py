@@ -17,8 +17,10 @@ from smears.arrays import write_stream
 from smears.runs import Run, write_whole
 
 # Raise a number when its stage comes to compute something else: its stored results are then stale.
-VERSIONS = {"segment": 1, "prepare": 1, "synthesise": 1, "extract": 1, "rebuild": 1, "select": 1,
-            "classify": 1}  # fmt: skip
+VERSIONS = {"enhance": 1, "segment": 1, "prepare": 1, "synthesise": 1, "extract": 1,
+            "rebuild": 1, "select": 1, "classify": 1}  # fmt: skip
+# Segmenters that are trained -> the argument that holds their settings.
+LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}
 SYNTHESES = ("leugan", "traditional", None)
 FORMAT = 1
 
@@ -33,16 +35,19 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
     Args:
         size: side in pixels of the cut-out cells (224; assumed, C15).
-        enhance: steps of `enhancement.enhance`; () for none (stated: CLAHE, then sharpening).
-        segment: "leusam" (stated), a name in `segmentation.SEGMENTERS`, or None: no segmentation.
+        enhance: steps of `enhancement.enhance`; () for none (stated: CLAHE, then sharpening);
+            "mirnet" is trained first (Table 7).
+        segment: "leusam" (stated), "unet" or "unet++" (Table 7), a name in
+            `segmentation.SEGMENTERS`, or None: no segmentation.
         cells: "main": pictures show one cell each; "all": whole fields.
         synthesise: "leugan" (stated), "traditional" (flips and turns of the smaller class instead,
             as many) or None.
         features: ("gmod", "smod") (stated), ("gmod",) or ("smod",).
         graph: whether GraFR rebuilds the features.
         select: whether the sine-cosine search selects among them.
-        leusam, leugan, extractor, grafr, selector, hdlc: dicts of settings of the stages, see
-            `leusam.LeuSAM`, `synthesis.train`, `coupled.fit_extractor`, `grafr.GraFR`,
+        mirnet, leusam, unet, leugan, extractor, grafr, selector, hdlc: dicts of settings of the
+            stages, see `mirnet.Enhancer`, `leusam.LeuSAM`, `unet.UNetSegmenter`,
+            `synthesis.train`, `coupled.fit_extractor`, `grafr.GraFR`,
             `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults.
         positive: the class whose probability HDLC gives; None: the last of `classes_`.
         cache: folder of the stages' results; None: a temporary one, gone with this object.
@@ -66,7 +71,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         features=("gmod", "smod"),
         graph=True,
         select=True,
+        mirnet=None,
         leusam=None,
+        unet=None,
         leugan=None,
         extractor=None,
         grafr=None,
@@ -84,7 +91,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self.features = features
         self.graph = graph
         self.select = select
+        self.mirnet = mirnet
         self.leusam = leusam
+        self.unet = unet
         self.leugan = leugan
         self.extractor = extractor
         self.grafr = grafr
@@ -129,6 +138,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self.facts_ = {"seconds": {}}
         self._open()
         codes, held = self._codes(y), self._codes(validation[1])
+        self._learn_enhancement(pictures)
         self._learn_masks(pictures)
         real, seen = self._prepared(pictures), self._prepared(validation[0])
         store, codes, groups = self._balanced(real, codes, groups, synthetic)
@@ -187,6 +197,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         y = np.asarray(y)
         self._open()
         self.facts_ = {"seconds": {}}
+        self._learn_enhancement(pictures)
         self._learn_masks(pictures)
         names, codes = np.unique(y, return_inverse=True)
         label, count = synthesis.to_parity(codes)
@@ -204,8 +215,10 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classes_")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if self.segment == "leusam":
-            self.segmenter_.save(folder / "leusam")
+        for step in filter(callable, self.steps_):
+            step.save(folder / "mirnet")
+        if self.segment in LEARNED:
+            self.segmenter_.save(folder / self.segment)
         self.extractor_.save(folder / "extractor.keras", include_optimizer=False)
         self.hdlc_.save(folder / "hdlc.keras", include_optimizer=False)
         arrays = {"support": self.support_}
@@ -257,11 +270,14 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         model.positive_ = model.classes_[
             model.classes_.astype(str).tolist().index(known["positive"])
         ]
-        model.segmenter_ = model.segment
-        if model.segment == "leusam":
-            from cotconet.leusam import LeuSAM
+        model.steps_, model._enhance_key = model.enhance, list(model.enhance)
+        if "mirnet" in model.enhance:
+            from cotconet.mirnet import Enhancer
 
-            model.segmenter_ = LeuSAM.load(folder / "leusam")
+            model._enhance_with(Enhancer.load(folder / "mirnet"), "loaded")
+        model.segmenter_ = model.segment
+        if model.segment in LEARNED:
+            model.segmenter_ = _segmenter(model.segment).load(folder / model.segment)
         trained = hashlib.sha256((folder / "extractor.keras").read_bytes()).hexdigest()[:16]
         model._masks_key = model._extractor_key = trained
         model.extractor_ = keras.saving.load_model(folder / "extractor.keras", compile=False)
@@ -303,42 +319,66 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             raise InputError(f"validation has other labels than {self.classes_.tolist()}")
         return (y == self.positive_).astype(int)
 
-    def _learn_masks(self, pictures):
-        """Train LeuSAM on the training pictures' masks, or take the named segmenter."""
-        self.segmenter_, self._masks_key = self.segment, f"{self.segment} {self.cells}"
-        if self.segment != "leusam":
+    def _learn_enhancement(self, pictures):
+        """Train MIRNet-v2 on the training pictures, if it is one of the steps."""
+        self.steps_, self._enhance_key = tuple(self.enhance), list(self.enhance)
+        if "mirnet" not in self.enhance:
             return
-        from cotconet.leusam import LeuSAM
+        from cotconet.mirnet import Enhancer
 
         began = time.perf_counter()
-        settings = {**(self.leusam or {})}
+        settings = {**(self.mirnet or {})}
+        run = self._stage(
+            "enhance", "mirnet", pictures=_hash(preparation.marks(pictures)),
+            seed=self.random_state, **settings,
+        )  # fmt: skip
+        names = ("side", "features", "factor", "blocks", "groups")
+        network = {name: settings.pop(name) for name in names if name in settings}
+        step = Enhancer(**network, seed=self.random_state).fit(pictures, run, **settings)
+        self._enhance_with(step, run.folder.name)
+        self._timed("enhance", began)
+
+    def _enhance_with(self, step, key):
+        self.steps_ = tuple(step if name == "mirnet" else name for name in self.enhance)
+        self._enhance_key = [*self.enhance, key]
+
+    def _learn_masks(self, pictures):
+        """Train a segmenter on the training pictures' masks, or take the named one."""
+        self.segmenter_, self._masks_key = self.segment, f"{self.segment} {self.cells}"
+        if self.segment not in LEARNED:
+            return
+        began = time.perf_counter()
+        settings = {**(getattr(self, LEARNED[self.segment]) or {})}
         most = settings.pop("most", 400)
         run = self._stage(
-            "segment", "leusam", pictures=_hash(preparation.marks(pictures)), most=most,
-            enhance=self.enhance, seed=self.random_state, **settings,
+            "segment", self.segment, pictures=_hash(preparation.marks(pictures)), most=most,
+            enhance=self._enhance_key, seed=self.random_state, **settings,
         )  # fmt: skip
         self._masks_key = run.folder.name
-        if not (run.folder / "leusam.weights.h5").exists():
-            names = ("size", "image_size", "weights")
+        kind = _segmenter(self.segment)
+        if not (run.folder / f"{LEARNED[self.segment]}.weights.h5").exists():
+            names = ("size", "image_size", "weights", "side", "filters")
             network = {name: settings.pop(name) for name in names if name in settings}
+            if self.segment != "leusam":
+                network["kind"] = self.segment
             shown, masks = self._masked(pictures, most)
-            LeuSAM(**network, seed=self.random_state).fit(shown, masks, run, **settings)
-        self.segmenter_ = LeuSAM.load(run.folder)
+            kind(**network, seed=self.random_state).fit(shown, masks, run, **settings)
+        self.segmenter_ = kind.load(run.folder)
         self._timed("segment", began)
 
     def _masked(self, pictures, most):
         """(enhanced pictures, their masks) of at most so many that have a mask, drawn once."""
         shown, masks = [], []
         for row in np.random.default_rng(self.random_state).permutation(len(pictures))[:most]:
-            picture = preparation.enhance(pictures[row], self.enhance)
+            picture = preparation.enhance(pictures[row], self.steps_)
             mask = preparation.truth(pictures, row, picture)
             if mask.any():
                 shown.append(picture)
                 masks.append(mask)
         if not shown:
             raise InputError(
-                "no cell is found in any training picture, so LeuSAM has nothing to learn from: "
-                "give masks, or segment=None."
+                "no cell is found in any training picture, so no mask can be learnt: give masks, "
+                "or segment=None."
             )
         return shown, masks
 
@@ -347,12 +387,12 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         began = time.perf_counter()
         run = self._stage(
             "prepare", pictures=_hash(preparation.marks(pictures)), size=self.size,
-            enhance=self.enhance, masks=self._masks_key,
+            enhance=self._enhance_key, masks=self._masks_key,
         )  # fmt: skip
         path = run.folder / "cells.npy"
         if not path.exists():
             empty = preparation.prepare(
-                pictures, path, self.size, steps=self.enhance, segmenter=self.segmenter_,
+                pictures, path, self.size, steps=self.steps_, segmenter=self.segmenter_,
                 cells=self.cells,
             )  # fmt: skip
             run.note(empty=empty)
@@ -434,6 +474,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             **settings,
         )  # fmt: skip
         self.facts_["parameters"] = int(self.extractor_.count_params())
+        self.facts_["weights"] = run.facts.get("weights", "random")
         self.history_ = run.history
         self._timed("extract", began)
 
@@ -519,6 +560,17 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self.hdlc_ = hdlc.fit_hdlc(run, x, codes, x_held, held, seed=self.random_state, **settings)
         self.facts_["parameters"] += int(self.hdlc_.count_params())
         self._timed("classify", began)
+
+
+def _segmenter(name):
+    """The class of a segmenter in `LEARNED`."""
+    if name == "leusam":
+        from cotconet.leusam import LeuSAM
+
+        return LeuSAM
+    from cotconet.unet import UNetSegmenter
+
+    return UNetSegmenter
 
 
 def _hash(texts):

@@ -34,7 +34,7 @@ class Profile:
     Args:
         size: side of the cut-out cells in pixels (224; assumed).
         leusam, leugan, extractor, selector, hdlc: settings of the stages, see cotconet.pipeline.
-        unet: of the segmenters "unet" and "unet++".
+        unet: of the segmenters "unet" and "unet++". mirnet: of the enhancement "mirnet".
         vits: dict name -> extractor settings of Table 7's other transformers (C35): patches twice
             GMod's for /32, as large for /16; wider and deeper from B over L to H.
         drawn: arguments of `smears.drawn.read` when no data is given.
@@ -47,6 +47,7 @@ class Profile:
     selector: dict = field(default_factory=dict)
     hdlc: dict = field(default_factory=dict)
     unet: dict = field(default_factory=dict)
+    mirnet: dict = field(default_factory=dict)
     vits: dict = field(default_factory=dict)
     drawn: dict = field(default_factory=dict)
 
@@ -60,6 +61,7 @@ PROFILES = {
         selector={"population": 10, "iterations": 10},
         hdlc={"epochs": 30},
         unet={"side": 64, "filters": [16, 32, 64, 128, 256], "epochs": 8, "most": 100},
+        mirnet={"side": 64, "features": 16, "blocks": 1, "epochs": 8, "most": 64},
         vits={
             "ViT-B/32": {"patch_size": 16, "width": 192, "depth": 2, "num_heads": 3, "epochs": 12},
             "ViT-L/32": {"patch_size": 16, "width": 256, "depth": 4, "num_heads": 4, "epochs": 12},
@@ -73,6 +75,7 @@ PROFILES = {
         leugan={"size": 64, "width": 128, "epochs": 60, "batch_size": 16},
         extractor={"patch_size": 8, "depth": 4, "num_heads": 3, "epochs": 20},
         unet={"side": 64, "filters": [16, 32, 64, 128, 256], "epochs": 15, "most": 300},
+        mirnet={"side": 128, "features": 16, "blocks": 1, "epochs": 15, "most": 300},
         vits={
             "ViT-B/32": {"patch_size": 16, "width": 192, "depth": 4, "num_heads": 3, "epochs": 20},
             "ViT-L/32": {"patch_size": 16, "width": 256, "depth": 8, "num_heads": 4, "epochs": 20},
@@ -92,6 +95,7 @@ PROFILES = {
             "weights": "auto",
         },
         unet={"side": 256, "epochs": 60},
+        mirnet={"side": 256, "epochs": 50},
         vits={
             "ViT-B/32": {
                 "patch_size": 32,
@@ -146,6 +150,8 @@ def settings(profile, **row):
     stages = {name: getattr(sizes, name) for name in STAGES}
     if row.get("segment") in ("unet", "unet++"):
         stages["unet"] = sizes.unet
+    if "mirnet" in row.get("enhance", ()):
+        stages["mirnet"] = sizes.mirnet
     if row.get("extractor") in sizes.vits:
         row = {**row, "extractor": sizes.vits[row["extractor"]]}
     if row.get("features") == ["vgg16"]:

@@ -9,6 +9,7 @@ from cotconet.coupled import augmenter, extractor, features, fit_extractor
 from smears import InputError
 from smears.pictures import preprocess
 from smears.runs import Run
+from smears.weights import NotAvailable
 
 SMALL = {"size": 32, "patch_size": 8, "depth": 1, "num_heads": 3}
 
@@ -42,6 +43,7 @@ def _fit(tmp_path, stores, name="extractor", **settings):
         (("gmod", "smod"), 85_798_656 + 981_440, 12_544),
         (("gmod",), 85_798_656, 768),
         (("smod",), 981_440, 12_544),
+        (("vgg16",), 14_714_688, 512),
     ],
 )
 def test_the_papers_size_has_its_parameters_and_features(parts, count, width):
@@ -70,6 +72,42 @@ def test_pretrained_weights_stay_but_for_the_last_layers(tmp_path):
     assert all(map(np.array_equal, model.get_weights(), first.get_weights()))
     trained = {layer.name.partition("_")[0] for layer in model.layers if layer.trainable_weights}
     assert trained == {"block3", "final"}
+
+
+def test_auto_takes_pretrained_weights_where_they_can_be_had(tmp_path, stores, monkeypatch, capsys):
+    asked = []
+
+    def load(model, weights):
+        asked.append(weights)
+        if weights == "imagenet21k":
+            raise NotAvailable("no network.")
+
+    monkeypatch.setattr(coupled.gmod, "load", load)
+    run, model = _fit(tmp_path, stores, "without", epochs=1, weights="auto")
+    assert asked == ["imagenet21k"]
+    assert run.facts["weights"] == "random"
+    assert "no network. The extractor starts from random weights." in capsys.readouterr().err
+    assert all(layer.trainable for layer in model.layers)
+    monkeypatch.setattr(coupled.gmod, "load", lambda model, weights: None)
+    run, model = _fit(tmp_path, stores, "with", epochs=1, weights="auto", trained_layers=0)
+    assert run.facts["weights"] == "imagenet21k"
+    assert not model.get_layer("block1_attention").trainable
+
+
+def test_vgg16_sees_pictures_as_keras_applications_does():
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    theirs = keras.applications.VGG16(
+        include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
+    )
+    model = extractor(32, ("vgg16",))
+    for layer in theirs.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            kernel = kernel[:, :, ::-1] if layer.name == "block1_conv1" else kernel
+            model.get_layer(layer.name).set_weights([kernel, bias])
+    expected = theirs.predict_on_batch(preprocess(pixels, "caffe"))
+    found = model.predict_on_batch(preprocess(pixels, "tf"))
+    assert np.allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ def test_clahe_of_a_photograph_is_opencv_on_lab_lightness():
     np.testing.assert_array_equal(enhancement.clahe(image, clip=3.0, tiles=4), expected)
 
 
-@pytest.mark.parametrize("steps", [("clahe",), ("sharpen",), ("clahe", "sharpen")])
+@pytest.mark.parametrize(
+    "steps", [("clahe",), ("sharpen",), ("clahe", "sharpen"), ("fuzzy",), ("equalise",)]
+)
 def test_black_round_a_cell_stays_exactly_black(steps):
     image, cell = _cell_on_black(spread=2)
     found = enhancement.enhance(image, steps)
@@ -77,3 +79,23 @@ def test_no_steps_are_the_picture_itself_and_unknown_ones_are_refused():
         enhancement.enhance(image, steps=("clahe", "magic"))
     with pytest.raises(ValueError, match="'cross' or 'full'"):
         enhancement.sharpen(image, "round")
+
+
+def test_fuzzy_intensification_by_hand():
+    # Brightness 0, 64, 128, 255 of the largest: u = 0, 0.251, 0.502, 1.
+    image = np.array([[[0, 0, 0], [64, 64, 64], [128, 128, 128], [255, 255, 255]]] * 4, np.uint8)
+    u = np.array([0, 64, 128, 255]) / 255
+    expected = 255 * np.where(u < 0.5, 2 * u**2, 1 - 2 * (1 - u) ** 2)
+    np.testing.assert_array_equal(enhancement.fuzzy(image)[0, :, 0], np.round(expected))
+    even = np.full((8, 8, 3), 90, np.uint8)
+    np.testing.assert_array_equal(enhancement.fuzzy(even), even)
+
+
+def test_equalisation_of_a_photograph_is_opencvs_on_luminance():
+    image = np.random.default_rng(2).integers(60, 200, (64, 64, 3), dtype=np.uint8)
+    ycc = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)
+    ycc[..., 0] = cv2.equalizeHist(ycc[..., 0])
+    expected = cv2.cvtColor(ycc, cv2.COLOR_YCrCb2RGB)
+    np.testing.assert_array_equal(enhancement.equalise(image), expected)
+    even = np.full((8, 8, 3), 90, np.uint8)
+    np.testing.assert_array_equal(enhancement.equalise(even), even)

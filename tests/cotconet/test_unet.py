@@ -1,0 +1,62 @@
+"""U-Net and UNet++: the published sizes, and masks of cells from pictures alone."""
+
+import keras
+import numpy as np
+import pytest
+
+from cotconet import unet
+from cotconet.segmentation import dice
+from smears import drawn
+from smears.runs import Run
+
+FILTERS = (8, 12, 16, 24, 32)
+
+
+def test_the_networks_have_their_papers_sizes():
+    # No weight depends on the picture's side.
+    assert unet.UNet(64).count_params() == 31_031_745  # "31.03 M"
+    assert unet.UNetPlusPlus(64).count_params() == 9_042_177  # "9.04 M"
+
+
+def test_every_nested_node_joins_all_earlier_ones_of_its_level():
+    network = unet.UNetPlusPlus(32, FILTERS)
+    for level in range(4):
+        for column in range(1, 5 - level):
+            joined = network.get_layer(f"node{level}_{column}_join").output.shape[-1]
+            assert joined == (column + 1) * FILTERS[level]
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("kind", ["unet", "unet++"])
+def test_it_learns_where_the_cells_are_and_is_the_same_after_saving(kind, tmp_path):
+    pictures, masks = [], []
+    for number in range(6):
+        picture, mask = drawn.draw("ALL-Pro-B", 7, number, 48)
+        pictures.append(picture)
+        masks.append(mask > 0)
+    model = unet.UNetSegmenter(kind, side=32, filters=FILTERS, seed=0)
+    before = np.mean([dice(*pair) for pair in zip(model.masks(pictures), masks, strict=True)])
+    run = Run(tmp_path, "unet", {"kind": kind})
+    model.fit(pictures, masks, run, epochs=25, batch_size=2, learning_rate=2e-3)
+    found = model.masks(pictures)
+    assert np.mean([dice(*pair) for pair in zip(found, masks, strict=True)]) > max(0.7, before)
+    assert all(
+        mask.shape == picture.shape[:2] for mask, picture in zip(found, pictures, strict=True)
+    )
+    again = unet.UNetSegmenter.load(run.folder)
+    assert again.kind == kind
+    assert all(np.array_equal(a, b) for a, b in zip(again.masks(pictures), found, strict=True))
+    # A finished run is not trained again.
+    other = unet.UNetSegmenter(kind, side=32, filters=FILTERS, seed=5).fit(pictures, masks, run)
+    assert np.array_equal(other(pictures[0]), found[0])
+    assert keras.utils.get_source_inputs(again.network.output)[0].shape[1:] == (32, 32, 3)
+
+
+def test_wrong_kinds_sides_and_masks_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"unet, unet\+\+"):
+        unet.UNetSegmenter("segnet")
+    with pytest.raises(ValueError, match="multiple of 16"):
+        unet.UNetSegmenter(side=40)
+    model = unet.UNetSegmenter(side=32, filters=FILTERS)
+    with pytest.raises(ValueError, match="1 pictures and 0 masks"):
+        model.fit([np.zeros((8, 8, 3), np.uint8)], [], Run(tmp_path, "x", {}))
