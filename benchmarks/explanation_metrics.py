@@ -102,7 +102,8 @@ def rival(path):
     from quantus.helpers import utils
 
     if not hasattr(np, "trapz"):
-        np.trapz = np.trapezoid  # Quantus 0.6.0 still calls it by the name that NumPy 2.4 dropped
+        # Quantus 0.6.0 still calls it by the name that NumPy 2.4 dropped.
+        np.trapz = np.trapezoid  # noqa: NPY201
     stored = np.load(path, allow_pickle=False)
     data = {name: stored[name] for name in stored.files}
     maps, targets = data["maps"], data["targets"]
@@ -112,7 +113,8 @@ def rival(path):
     for part, limit in (("nucleus", 255), ("cell", 128)):
         own = (data["masks"] >= limit)[:, None]
         for name, metric in (
-            ("pointing game", quantus.PointingGame), ("mass accuracy", quantus.RelevanceMassAccuracy),
+            ("pointing game", quantus.PointingGame),
+            ("mass accuracy", quantus.RelevanceMassAccuracy),
             ("rank accuracy", quantus.RelevanceRankAccuracy),
         ):  # fmt: skip
             found[f"{name}, {part}"] = metric(**quiet)(

@@ -20,13 +20,15 @@ def stem(options):
     return f"{'-'.join(dict.fromkeys(names))}_{options.profile}"
 
 
-def parse(studies, argv=None, extra=""):
+def parse(studies, argv=None, extra="", *, what="", more=None):
     """Read the arguments of a script.
 
     Args:
         studies: list of smears.study.Study that the script makes.
         argv: list of str; None: the process's own.
         extra: a sentence for --help about what this script alone does.
+        what: what it makes, if that is not the studies' own tables.
+        more: function that adds arguments of this script alone to an ArgumentParser, or None.
 
     Returns:
         argparse.Namespace with data (list of str), profile, seeds (list of int), split, folds,
@@ -37,7 +39,7 @@ def parse(studies, argv=None, extra=""):
     parser = argparse.ArgumentParser(
         description="\n".join(
             [
-                textwrap.fill(f"Make {_named(studies)}.", 88),
+                textwrap.fill(f"Make {what or _named(studies)}.", 88),
                 "",
                 textwrap.fill(
                     "Trains what has not been trained yet and shows the published numbers beside "
@@ -72,6 +74,8 @@ def parse(studies, argv=None, extra=""):
             help="another data set, not trained on, that the trained networks are tested on",
         )  # fmt: skip
     parser.set_defaults(rows=None, external=None)
+    if more:
+        more(parser)
     return _finish(parser, parser.parse_args(argv))
 
 
@@ -100,7 +104,7 @@ def _add_arguments(parser):
         "the same in all. Default: paper with a GPU, else quick",
     )  # fmt: skip
     parser.add_argument(
-        "--seeds", type=_positive, metavar="N",
+        "--seeds", type=positive, metavar="N",
         help="trainings a row; intervals then span seeds too. Default: 1, in paper: 3",
     )  # fmt: skip
     parser.add_argument(
@@ -141,7 +145,8 @@ def add_places(parser, reads=True):
     )  # fmt: skip
 
 
-def _positive(text):
+def positive(text):
+    """A whole number from 1 on, as a type of argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 1 on")
     return int(text)

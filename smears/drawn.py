@@ -29,12 +29,16 @@ TEN_CLASSES = (
 SETS = {
     "ten": dict.fromkeys(TEN_CLASSES, 1.0),
     "all-normal": {"ALL": 4 / 3, "normal": 2 / 3},
+    "nucleus": {"smooth": 1.0, "clumped": 1.0},
 }
 HOW_TO_GET = "Drawn smears need no folder: --data drawn."
 
 # Another way of drawing must not be taken for pictures of this one.
 VERSION = 1
 OVERSAMPLE = 2
+
+# Where further white cells may lie, in shares of the side.
+ANYWHERE = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,14 @@ class Field:
         others: mean number of further white cells of the same kinds.
         smudge: probability of a smudge, the smeared nucleus of a burst cell.
         giant: probability of giant platelets.
+        middle: range of the main cell's centre, in shares of the side.
     """
 
     kinds: tuple
     others: float = 0.5
     smudge: float = 0.05
     giant: float = 0.05
+    middle: tuple = (0.4, 0.6)
 
 
 MORPHOLOGY = {
@@ -179,6 +185,13 @@ MORPHOLOGY["ALL"] = Field(
 MORPHOLOGY["normal"] = Field(
     ((0.5, LYMPHOCYTE), (0.35, MORPHOLOGY["ALL-Benign"].kinds[0][1]), (0.15, MONOCYTE)), others=0.1
 )
+# For trying explanations: two classes that chromatin alone tells apart. All else, the nucleus'
+# size and outline too, is drawn alike. Off the middle, where a map that knows nothing would point.
+for _label, _contrast in (("smooth", 0.05), ("clumped", 0.75)):
+    MORPHOLOGY[_label] = Field(
+        ((1.0, Cell((0.2, 0.24), (0.72, 0.8), clumps=6, contrast=_contrast)),),
+        others=0.0, smudge=0.0, giant=0.0, middle=(0.25, 0.75),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -241,7 +254,7 @@ def draw(label, subject_seed, image_seed, size=128):
     chances = [probability for probability, _ in field.kinds]
     for number in range(1 + rng.poisson(field.others)):
         kind = field.kinds[rng.choice(len(chances), p=np.array(chances) / sum(chances))][1]
-        canvas.white_cell(kind, main=number == 0)
+        canvas.white_cell(kind, field.middle if number == 0 else ANYWHERE)
     return canvas.developed(size)
 
 
@@ -319,11 +332,11 @@ class _Canvas:
         colour = 0.6 * self.stain.nucleus + 0.4 * self.stain.ground
         self._paint(shape, colour + streaks, 0.7)
 
-    def white_cell(self, kind, main):
-        """Cytoplasm, nucleus and what lies in both; the main cell lies near the middle."""
+    def white_cell(self, kind, spread):
+        """Cytoplasm, nucleus and what lies in both; its centre in that range of each side."""
         rng = self.rng
         radius = rng.uniform(*kind.radius) * self.side * self.stain.scale
-        centre = self._place(radius, main)
+        centre = self._place(radius, spread)
         if centre is None:
             return
         cell = self._blob(centre, radius, 0.035, rng.uniform(0.9, 1.0), rng.uniform(0, np.pi))
@@ -340,10 +353,9 @@ class _Canvas:
         self.mask[cell > 127] = 128
         self.mask[nucleus > 127] = 255
 
-    def _place(self, radius, main):
+    def _place(self, radius, spread):
         """A free place; None if the field is full."""
         for _ in range(12):
-            spread = (0.4, 0.6) if main else (0.05, 0.95)
             centre = self.rng.uniform(*spread, 2) * self.side
             free = all(np.hypot(*(centre - c)) > 0.95 * (radius + r) for c, r in self.taken)
             if free:
@@ -465,7 +477,8 @@ def read(folder, cache, *, classes="ten", subjects=12, images=6, size=128, seed=
         folder: None (the source needs none).
         cache: folder in which `drawn-<key>/<label>/s<subject>_<image>.png` are kept.
         classes: name of `SETS`: "ten", as many subjects in each class, or "all-normal", leukemic
-            blasts (ALL) against normal lymphoid cells, twice as many patients as healthy people.
+            blasts (ALL) against normal lymphoid cells, twice as many patients as healthy people,
+            or "nucleus", two classes that differ in the nucleus' chromatin alone.
         subjects: number a class, in the mean. images: number of each subject.
         size: side in pixels. seed: of all subjects.
 

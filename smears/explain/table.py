@@ -1,0 +1,133 @@
+"""How good explanations are, every method on each network: one table with intervals."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from smears import statistics
+from smears.explain import faithfulness, robustness, scoring
+from smears.runs import write_whole
+from smears.tables import unit_of
+
+# Column of the scores -> its title; ↑ higher is better, ↓ lower is better.
+MEASURES = {
+    "pointing nucleus": "Pointing game, nucleus ↑", "mass nucleus": "Relevance in nucleus ↑",
+    "mass cell": "Relevance in cell ↑", "rank nucleus": "Rank accuracy, nucleus ↑",
+    "iou cell": "IoU, cell ↑", "dice cell": "Dice, cell ↑", "deletion": "Deletion ↓",
+    "insertion": "Insertion ↑", "sensitivity": "Max-sensitivity ↓",
+    "stability": "Stability over seeds ↑", "ranks": "Random weights: rank correlation ↓",
+    "ssim": "Random weights: SSIM ↓",
+}  # fmt: skip
+
+
+def interval(tables, measure):
+    """(mean, low, high) over pictures, or None where none was measured; 95% by subject and seed.
+
+    Args:
+        tables: list of the scores of one method, one a training, on the same pictures.
+    """
+    values = np.stack([table[measure].to_numpy(float) for table in tables])
+    known = np.isfinite(values).all(0)
+    if not known.any():
+        return None
+    return statistics.mean_by_subject(values[:, known], unit_of(tables[0])[known])
+
+
+def passes(tables):
+    """Whether the maps depend on the weights (`sanity.passes`), over all trainings."""
+    from smears.explain import sanity
+
+    ranks = np.concatenate([table["ranks"].to_numpy(float) for table in tables])
+    return sanity.passes(ranks[np.isfinite(ranks)])
+
+
+def note(run, tables, data):
+    """Write explanations.json into a run: scores with intervals on this data, beside other data's.
+
+    Args:
+        run: smears.runs.Run. tables: dict label -> scores of one method. data: name of the data.
+    """
+    path = run.folder / "explanations.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    methods = {}
+    for label, table in tables.items():
+        found = {measure: interval([table], measure) for measure in MEASURES}
+        methods[label] = {
+            measure: [round(value, 4) for value in triple]
+            for measure, triple in found.items()
+            if triple
+        } | {"depends on the weights": passes([table])}
+    some = next(iter(tables.values()))
+    known[data] = {
+        "pictures": len(some), "subjects": int(unit_of(some).nunique()),
+        "explained": "the most probable class", "scores: mean, low, high (95%)": methods,
+    }  # fmt: skip
+    write_whole(path, json.dumps(known, indent=1))
+
+
+def table(models, data):
+    """The table.
+
+    Args:
+        models: dict name -> list of what `scores` gave, one a training. data: name of the data.
+
+    Returns:
+        DataFrame of texts, a row for each method of each model.
+    """
+    rows = []
+    for name, trainings in models.items():
+        for label in trainings[0]:
+            tables = [training[label] for training in trainings]
+            row = {"Model": name, "Method": label}
+            for measure, title in MEASURES.items():
+                row[title] = _text(interval(tables, measure))
+            row["Sanity check"] = "passes" if passes(tables) else "fails"
+            row["Flat maps"] = str(int(sum(table["flat"].astype(bool).sum() for table in tables)))
+            rows.append({**row, "n": str(len(tables[0])), "data": data})
+    return pd.DataFrame(rows)
+
+
+def lines(models, few):
+    """Caption lines that say what was measured, how, and which way is better."""
+    from smears.explain import sanity
+
+    some = next(iter(next(iter(models.values()))[0].values()))
+    right = "; ".join(
+        f"{name} {np.mean([_right(training) for training in trainings]):.0%}"
+        for name, trainings in models.items()
+    )
+    few = min(few, len(some))
+    return [
+        f"{len(some)} pictures of {unit_of(some).nunique()} subjects (where unknown, source "
+        "images); the most probable class is explained, right or not. Said rightly of them: "
+        f"{right}.",
+        "↑: higher is better; ↓: lower is better. Mean over pictures; 95% interval from a "
+        "bootstrap over subjects. Random map, centred Gaussian and edge detector know nothing of "
+        "the network: what they reach, needs no explanation.",
+        "Pointing game (Zhang et al. 2018): the maximum lies in a nucleus. Relevance in nucleus, "
+        "in cell: share of the map's sum (relevance mass accuracy, Arras et al. 2022). Rank "
+        "accuracy: share of the highest pixels, as many as the nuclei have, that lies in them; the "
+        "same as Dice at the threshold that gives the nuclei's own area. IoU, Dice: where the map has at "
+        "least half of its maximum, against the cells (nucleus and cytoplasm). A flat map counts "
+        "as the guess that it is.",
+        f"Deletion, insertion (Petsiuk et al. 2018): area below the class's probability in "
+        f"{faithfulness.STEPS} steps, towards the picture's mean colour, from the picture blurred "
+        "by a tenth of its side. They depend on how sure a network is: compare them within one.",
+        f"On the first {few} pictures: max-sensitivity (Yeh et al. 2019), the largest change of a "
+        f"map in shares of its norm among {scoring.SAMPLES} copies with noise of up to "
+        f"{robustness.RADIUS} grey levels; stability, the mean rank correlation of maps of "
+        f"{scoring.SEEDS} seeds of the method (– where it draws nothing by chance); random weights "
+        "(Adebayo et al. 2018), maps of the network before and after all its layers were started "
+        f"anew. A mean rank correlation of {sanity.LIMIT} or more, its sign aside, fails: the map "
+        "shows the picture, not what was learnt.",
+    ]
+
+
+def _right(training):
+    some = next(iter(training.values()))
+    return (some["said"] == some["label"]).mean()
+
+
+def _text(triple):
+    return "{:.3f} ({:.2f}–{:.2f})".format(*triple) if triple else "–"
