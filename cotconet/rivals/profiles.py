@@ -8,21 +8,23 @@ class Method(NamedTuple):
 
     Args:
         label: row of the paper's tables. trunk: as --weights finds it; None: from scratch.
-        parameters: stated by its source, or what follows from what it states; None: neither.
+        stated: what its source, or the network that it names, states of its parameters.
     """
 
     label: str
     trunk: str | None
-    parameters: int | None
+    stated: str
 
 
 METHODS = {
-    "mohammed": Method("Mohammed et al.", "DenseNet201", None),
-    "gehlot": Method("Gehlot et al.", None, 95_371 + 480),
-    "jawahar": Method("Jawahar et al.", None, None),
-    "das": Method("Das et al.", "ResNet18", None),
-    "depto": Method("Depto et al.", "DenseNet121", None),
-    "khandekar": Method("Khandekar et al.", "yolov4.conv.137", 63_943_071),
+    "mohammed": Method("Mohammed et al.", "DenseNet201", "DenseNet-201 without top: 18,321,984"),
+    "gehlot": Method("Gehlot et al.", None, "its code: 95,371, and 480 moving"),
+    "jawahar": Method("Jawahar et al.", None, 'none; "less computational complexity"'),
+    "das": Method("Das et al.", "ResNet18", "ResNet-18 without top: 11,186,112"),
+    "depto": Method("Depto et al.", "DenseNet121", "DenseNet-121 without top: 7,037,504"),
+    "khandekar": Method(
+        "Khandekar et al.", "yolov4.conv.137", "darknet's cfg, two classes: 63,943,071"
+    ),
 }
 
 # Sizes and lengths of training, and nothing else: the method is the same.

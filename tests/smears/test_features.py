@@ -173,3 +173,13 @@ def test_the_hash_of_weights_changes_with_any_value():
     weights[0][0, 0, 0, 0] += 1e-3
     backbone.set_weights(weights)
     assert weights_hash(backbone) != before
+
+
+def test_chosen_rows_may_come_often():
+    source = np.arange(8, dtype=np.float32).reshape(4, 2)
+    some = Features(source, [1, 0, 1], rows=[3, 0, 3], classes=2, batch_size=2)
+    assert some[0][0].tolist() == [[6, 7], [0, 1]]
+    assert some[1][0].tolist() == [[6, 7]]
+    assert some[0][1].tolist() == [[0, 1], [1, 0]]
+    with pytest.raises(ValueError, match="holds 1 pictures, but there are 3 labels"):
+        Features(source, [1, 0, 1], rows=[2], classes=2, batch_size=2)

@@ -1,0 +1,31 @@
+"""The table of the compared methods' sizes: counted on the networks, loops in full."""
+
+import pytest
+
+from cotconet.rivals import complexity
+from cotconet.rivals.mohammed import recurrent
+
+
+def test_a_recurrent_network_s_operations_are_those_of_all_steps():
+    gru = 2 * 5 * (3 * 4 * 6 + 3 * 4 * 4)  # steps, gates times units times inputs
+    lstm = 2 * 2 * 5 * (4 * 4 * 4 + 4 * 4 * 4)
+    assert complexity.operations(recurrent(5, 6, units=4)) == gru + lstm + 2 * 8 * 2
+
+
+def test_the_table_counts_each_method_s_networks_beside_what_its_source_states():
+    made, lines = complexity.table("quick", ["jawahar", "gehlot"])
+    made = made.set_index("Method")
+    assert made.loc["Jawahar et al.", "Parameters ours"] == "171,905"
+    # At 96 pixels the map is smaller, and no weight knows its size.
+    assert made.loc["Gehlot et al.", ["Parameters ours", "trained of them"]].tolist() == [
+        "95,851", "95,371",
+    ]  # fmt: skip
+    assert made.loc["Gehlot et al.", "stated"].startswith("its code: 95,371")
+    assert "quick profile" in lines[1]
+
+
+@pytest.mark.slow
+def test_the_pretrained_networks_have_the_sizes_that_are_stated():
+    made, _ = complexity.table("quick", ["das", "depto"])
+    counts = made.set_index("Method")["Parameters ours"]
+    assert counts.tolist() == ["11,317,954", "7,038,529"]
