@@ -108,9 +108,9 @@ def lines(models, few):
         "Pointing game (Zhang et al. 2018): the maximum lies in a nucleus. Relevance in nucleus, "
         "in cell: share of the map's sum (relevance mass accuracy, Arras et al. 2022). Rank "
         "accuracy: share of the highest pixels, as many as the nuclei have, that lies in them; the "
-        "same as Dice at the threshold that gives the nuclei's own area. IoU, Dice: where the map has at "
-        "least half of its maximum, against the cells (nucleus and cytoplasm). A flat map counts "
-        "as the guess that it is.",
+        "same as Dice at the threshold that gives the nuclei's own area. IoU, Dice: where the map "
+        "has at least half of its maximum, against the cells (nucleus and cytoplasm). A flat map "
+        "counts as the guess that it is.",
         f"Deletion, insertion (Petsiuk et al. 2018): area below the class's probability in "
         f"{faithfulness.STEPS} steps, towards the picture's mean colour, from the picture blurred "
         "by a tenth of its side. They depend on how sure a network is: compare them within one.",
