@@ -68,8 +68,7 @@ def run(folder):
     x = keras.layers.BatchNormalization(name="norm")(x)
     x = keras.layers.Conv2D(12, 3, activation="relu", name="last")(x)
     x = keras.layers.GlobalAveragePooling2D(name="pooling")(x)
-    x = keras.layers.Dense(3, name="logits")(x)
-    found = keras.Model(pixels, keras.layers.Softmax(dtype="float32", name="probabilities")(x))
+    found = keras.Model(pixels, keras.layers.Dense(3, activation="softmax", name="out")(x))
     settings = {"model": "Tiny", "size": 32, "batch_size": 16, "seed": 0, "epochs": 1}
     made = Run(folder / "runs", "tiny", settings)
     fitting._finish(task, made, found, pictures.store(frame, 32, task.cache), "tf")

@@ -1,6 +1,5 @@
 """The Flask application: page, API, errors as JSON, security headers."""
 
-import importlib
 import threading
 from importlib import resources
 
@@ -11,6 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, UnprocessableEntity
 from leukocytenet.service import card, heat, openapi, uploads
 from leukocytenet.service.worker import Busy, Worker
 from smears import images, inspection
+from smears.explain.lime import LARGEST
 
 # The page's own files alone: nothing from elsewhere, no script in the text, in no frame.
 POLICY = (
@@ -35,14 +35,9 @@ def explainers():
 
     The first is what the page shows first.
     """
-    from importlib.util import find_spec
+    from smears.explain import gradcam, lime, saliency
 
-    names = ("gradcam", "saliency", "lime")
-    return {
-        name: importlib.import_module(f"smears.explain.{name}").explain
-        for name in names
-        if find_spec(f"smears.explain.{name}")
-    }
+    return {"gradcam": gradcam.explain, "saliency": saliency.explain, "lime": lime.explain}
 
 
 def create_app(classifier, run=None, *, cors=None, methods=None):
@@ -161,10 +156,8 @@ class _Served:
         upload = uploads.read(file)
         if upload.problem:
             raise UnprocessableEntity(f"{upload.name}: {upload.problem}")
-        # What the network sees is explained; the page stretches the map over the whole picture.
-        square = images.resize(upload.picture, self.classifier.size)
         try:
-            found = self._explained(method, square, target)
+            found = self._explained(method, upload.picture, target)
         except ValueError as reason:
             # E.g. a network without a map has no Grad-CAM.
             raise UnprocessableEntity(f"No {method} of this network: {reason}") from reason
@@ -178,15 +171,19 @@ class _Served:
             )
         )  # fmt: skip
 
-    def _explained(self, method, square, target):
-        """The smears.explain.Explanation of one square, a class number or None as target."""
+    def _explained(self, method, picture, target):
+        """The smears.explain.Explanation of one picture, a class number or None as target."""
         function = self.methods[method]
         if method != "lime":
+            # What the network sees is explained; the page stretches the map over the picture.
+            square = images.resize(picture, self.classifier.size)
             return self.worker.run(lambda: function(self.classifier, [square], target))[0]
         if not self.long.acquire(blocking=False):
             raise Busy(30)
         try:
-            return function(self.worker.lend(), [square], target)[0]
+            # Its superpixels are found in the picture itself.
+            small = heat.reduced(picture, max(LARGEST, self.classifier.size))
+            return function(self.worker.lend(), [small], target)[0]
         finally:
             self.long.release()
 

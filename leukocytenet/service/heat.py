@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-PREVIEW = 640  # longer side in pixels
+from smears.explain.lime import AGAINST, FOR
 
-# Told apart by colour-blind people too (Okabe and Ito 2008): for the class, against it.
-FOR, AGAINST = (0, 158, 115), (213, 94, 0)
+PREVIEW = 640  # longer side in pixels
 
 
 def layer(explanation):
@@ -43,14 +42,19 @@ def png(picture):
     return _encoded(picture, "PNG", compress_level=3)
 
 
+def reduced(picture, longest):
+    """uint8 (h, w, 3) with its proportions, its longer side at most so many pixels."""
+    height, width = picture.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
 def preview(picture):
     """base64 text of a small JPEG of uint8 (h, w, 3), for browsers that show no TIFF."""
-    height, width = picture.shape[:2]
-    scale = PREVIEW / max(height, width)
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return _encoded(picture, "JPEG", quality=90)
+    return _encoded(reduced(picture, PREVIEW), "JPEG", quality=90)
 
 
 def _encoded(picture, kind, **options):

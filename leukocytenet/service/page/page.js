@@ -164,6 +164,8 @@ function explanations(file, shown, result) {
       note.textContent = [`${found.method} of ${found.class}.`, found.note, source.join(", ")].filter(Boolean).join(" ");
     } catch (problem) {
       overlay.hidden = true;
+      find(shown, ".legend").hidden = true;
+      chosen.setAttribute("aria-pressed", "false");
       note.textContent = `No explanation: ${problem.message}`;
     }
     buttons.forEach((button) => { button.disabled = false; });
@@ -229,7 +231,7 @@ function card() {
   if (metrics) {
     const table = element("table");
     const head = table.createTHead().insertRow();
-    for (const name of ["Class", "Precision", "Recall", "F1", "Test pictures"]) head.append(element("th", name));
+    for (const name of ["Class", "Precision", "Recall", "F1", "Pictures"]) head.append(element("th", name));
     const body = table.createTBody();
     const text = (value) => (value === null ? "–" : percent(value));
     for (const entry of metrics.classes) {

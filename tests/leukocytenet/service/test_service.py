@@ -100,9 +100,11 @@ def test_an_explanation_is_a_transparent_picture_with_its_source(client, encoded
     assert found["class"] == "CML"
     assert found["source"] == {"side": 8}
     with Image.open(io.BytesIO(base64.b64decode(found["overlay"]))) as overlay:
-        assert (overlay.format, overlay.mode, overlay.size) == ("PNG", "RGBA", (SIZE, SIZE))
+        assert (overlay.format, overlay.mode) == ("PNG", "RGBA")
         alpha = np.asarray(overlay)[..., 3]
-    light = images.resize(images.decode(encoded()), SIZE).mean(2)
+    # LIME finds its superpixels in the picture itself, the others explain what the network sees.
+    picture = images.decode(encoded())
+    light = (picture if method == "lime" else images.resize(picture, SIZE)).mean(2)
     expected = 255 * np.minimum(light / np.percentile(light, 99), 1)
     assert np.abs(alpha - expected).max() <= 1
 
