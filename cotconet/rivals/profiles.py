@@ -33,7 +33,7 @@ PROFILES = {
         "mohammed": {"size": 64, "epochs": 12, "batch_size": 16},
         "gehlot": {"size": 96, "epochs": 20, "batch_size": 16},
         "jawahar": {"size": 64, "epochs": 20, "batch_size": 16},
-        "das": {"size": 64, "epochs": 5, "batch_size": 16},
+        "das": {"size": 64, "epochs": 4, "batch_size": 16},
         "depto": {
             "size": 64, "epochs": 3, "batch_size": 16,
             "gan": {"size": 64, "width": 128, "epochs": 12, "batch_size": 16},

@@ -62,6 +62,7 @@ def test_the_head_learns_ten_times_as_fast():
     assert moved == pytest.approx([1e-3, 1e-3, 1e-2, 1e-2], rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_it_learns_stays_orthogonal_and_a_loaded_one_predicts_the_same(tiny, cells, tmp_path):
     pictures, labels = cells[0]

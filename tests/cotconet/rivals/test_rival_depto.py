@@ -62,6 +62,7 @@ def test_after_training_a_light_class_comes_out_lighter_than_a_dark_one(tmp_path
     assert len(run.history) == 60
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_it_learns_with_synthetic_pictures_to_parity_and_a_loaded_one_predicts_the_same(
     tiny_densenet, cells, tmp_path, monkeypatch

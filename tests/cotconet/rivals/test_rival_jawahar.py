@@ -21,10 +21,11 @@ def test_it_is_small_and_has_three_clusters_of_three_dilations():
     assert network.count_params() == count + 256 * 128 + 128 + 129 == 171_905
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_it_knows_a_batch_by_heart(cells, tmp_path):
     pictures, labels = cells[0][0][:8], cells[0][1][:8]
     shuffled = np.random.default_rng(0).permutation(labels)
-    model = Jawahar(32, epochs=60, batch_size=8, learning_rate=3e-3, patience=60, cache=tmp_path)
+    model = Jawahar(32, epochs=40, batch_size=8, learning_rate=3e-3, patience=40, cache=tmp_path)
     model.fit(pictures, shuffled, validation=(pictures, shuffled))
     assert (model.predict(pictures) == shuffled).all()

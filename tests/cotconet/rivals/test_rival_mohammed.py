@@ -41,6 +41,7 @@ def test_the_sequence_is_the_map_row_by_row_or_its_average_as_one_step(
     assert np.allclose(found["pooled"][0], last.mean((0, 1)), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_it_knows_a_batch_by_heart_and_a_loaded_one_predicts_the_same(
     tiny_densenet, cells, tmp_path
