@@ -10,7 +10,6 @@ from werkzeug.exceptions import BadRequest, HTTPException, UnprocessableEntity
 from leukocytenet.service import card, heat, openapi, uploads
 from leukocytenet.service.worker import Busy, Worker
 from smears import images, inspection
-from smears.explain.lime import LARGEST
 
 # The page's own files alone: nothing from elsewhere, no script in the text, in no frame.
 POLICY = (
@@ -182,7 +181,7 @@ class _Served:
             raise Busy(30)
         try:
             # Its superpixels are found in the picture itself.
-            small = heat.reduced(picture, max(LARGEST, self.classifier.size))
+            small = heat.reduced(picture, max(heat.REGIONS, self.classifier.size))
             return function(self.worker.lend(), [small], target)[0]
         finally:
             self.long.release()

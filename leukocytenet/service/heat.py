@@ -10,6 +10,7 @@ from PIL import Image
 from smears.explain.lime import AGAINST, FOR
 
 PREVIEW = 640  # longer side in pixels
+REGIONS = 384  # longer side of a picture in which superpixels are sought
 
 
 def layer(explanation):

@@ -158,8 +158,8 @@ def _schemas(classes, methods):
                 "source": {"type": "object", "description": "What it was computed from."},
                 "overlay": {
                     "type": "string", "format": "byte",
-                    "description": "PNG with transparency, of another size than the picture: stretch "
-                    "it over the whole of it.",
+                    "description": "PNG with transparency, smaller than the picture: stretch it "
+                    "over the whole of it.",
                 },
             }
         ),
