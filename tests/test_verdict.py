@@ -1,0 +1,36 @@
+"""REPRODUCTION.md is what verdict.py makes of the claims, the runs and the findings as they are."""
+
+from pathlib import Path
+
+import pytest
+import verdict
+
+from smears import forensics, published, verdicts
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("package", ["leukocytenet", "cotconet"])
+def test_every_claim_has_a_verdict_and_the_page_shows_it(package):
+    findings = forensics.findings(published.load(package))
+    page = (ROOT / "REPRODUCTION.md").read_text(encoding="utf-8")
+    claims = verdict.read()[package]
+    assert len(claims) >= 10
+    for claim in claims:
+        assert claim["text"] in page
+        if claim["kind"] != "equal":  # those need the whole network: the slow test
+            found = verdict.judge(package, claim, findings)
+            assert found.evidence in page
+            assert found.result in page
+
+
+@pytest.mark.slow
+def test_the_page_is_what_the_script_writes(tmp_path):
+    verdict.main(["--to", str(tmp_path / "page.md")])
+    assert (tmp_path / "page.md").read_text("utf-8") == (ROOT / "REPRODUCTION.md").read_text(
+        "utf-8"
+    )
+
+
+def test_numbers_of_the_network_that_differ_would_not_be_met():
+    assert verdicts.equal("1", "2", "parameters").result == verdicts.NOT_MET
