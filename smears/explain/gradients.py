@@ -168,7 +168,9 @@ def _unrolled(network, size):
     def call(layer, *args, **kwargs):
         if isinstance(layer, keras.Model):
             return unroll(layer, args[0])
-        outputs[layer.name] = layer(*args, **kwargs)
+        # Softmax had arguments that an Identity in its place does not take.
+        same = isinstance(layer, keras.layers.Identity)
+        outputs[layer.name] = args[0] if same else layer(*args, **kwargs)
         return outputs[layer.name]
 
     def unroll(model, x):
