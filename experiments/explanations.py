@@ -96,6 +96,11 @@ def _arguments(parser):
 def _material(options):
     """(dict name -> list of runs, catalogue rows, name of the data, caption lines)."""
     if options.task:
+        if options.model or options.data != ["drawn"]:
+            raise InputError(
+                f"--task {options.task} has pictures and a network of its own: leave "
+                "--data and --model out."
+            )
         from smears.explain import control
 
         found = [control.trained(options.out, seed) for seed in options.seeds]

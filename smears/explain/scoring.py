@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from smears.tables import unit_of
 TEXTS = ["label", "subject", "source", "said", "note"]
 
 SAMPLES, SEEDS = 3, 3  # noisy copies of a picture; seeds of a method that draws by chance
-VERSION = 1  # another way of measuring must not be taken for stored scores of this one
+VERSION = 1  # stored scores of another way of measuring must not be taken for this one's
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,11 @@ def _read(path):
 
 
 def _name(label, method, frame, few):
+    # The catalogue knows the pictures by their bytes, the masks by their paths alone.
+    masks = hashlib.sha256(b"".join(Path(path).read_bytes() for path in frame["mask"]))
     settings = [
-        VERSION, asdict(method), catalogue.fingerprint(frame), few, faithfulness.STEPS,
-        robustness.RADIUS, SAMPLES, SEEDS,
+        VERSION, asdict(method), catalogue.fingerprint(frame), masks.hexdigest(), few,
+        faithfulness.STEPS, robustness.RADIUS, SAMPLES, SEEDS,
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
     return f"{''.join(sign if sign.isalnum() else '-' for sign in label)}-{key}.csv"
@@ -160,7 +163,8 @@ def measure(method, classifier, pictures, masks, targets, few):
     Returns:
         DataFrame, a row a picture: the columns of `overlap.scores`, flat (whether the map is),
         note (what the explainer says of it), deletion, insertion (areas), sensitivity, stability,
-        ranks and ssim (of `sanity.compare`); the last four NaN but on the first `few`.
+        ranks and ssim (of `sanity.compare`, the former without sign); the last four NaN but on
+        the first `few`.
     """
     found = method(classifier, pictures, target=targets)
     maps = [explanation.map for explanation in found]
@@ -184,9 +188,9 @@ def measure(method, classifier, pictures, masks, targets, few):
     rows.loc[early, "sensitivity"] = robustness.max_sensitivity(
         again, some, maps[:few], samples=SAMPLES
     )
-    rows.loc[early, "ranks"], rows.loc[early, "ssim"] = sanity.compare(
-        method, classifier, some, maps[:few], first
-    )
+    ranks, similarity = sanity.compare(method, classifier, some, maps[:few], first)
+    # A map turned into its opposite still shows the picture's parts and not what was learnt.
+    rows.loc[early, "ranks"], rows.loc[early, "ssim"] = np.abs(ranks), similarity
     if method.seeded:
         several = [method(classifier, some, target=first, seed=seed) for seed in range(SEEDS)]
         rows.loc[early, "stability"] = [

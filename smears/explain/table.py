@@ -16,7 +16,7 @@ MEASURES = {
     "mass cell": "Relevance in cell ↑", "rank nucleus": "Rank accuracy, nucleus ↑",
     "iou cell": "IoU, cell ↑", "dice cell": "Dice, cell ↑", "deletion": "Deletion ↓",
     "insertion": "Insertion ↑", "sensitivity": "Max-sensitivity ↓",
-    "stability": "Stability over seeds ↑", "ranks": "Random weights: rank correlation ↓",
+    "stability": "Stability over seeds ↑", "ranks": "Random weights: |rank correlation| ↓",
     "ssim": "Random weights: SSIM ↓",
 }  # fmt: skip
 
@@ -119,7 +119,7 @@ def lines(models, few):
         f"{robustness.RADIUS} grey levels; stability, the mean rank correlation of maps of "
         f"{scoring.SEEDS} seeds of the method (– where it draws nothing by chance); random weights "
         "(Adebayo et al. 2018), maps of the network before and after all its layers were started "
-        f"anew. A mean rank correlation of {sanity.LIMIT} or more, its sign aside, fails: the map "
+        f"anew. Rank correlations without sign, {sanity.LIMIT} or more in the mean fails: the map "
         "shows the picture, not what was learnt.",
     ]
 

@@ -157,7 +157,7 @@ def test_pictures_without_masks_are_refused_and_left_out(frame):
 def scored():
     """Scores of four pictures of two subjects."""
     rows = pd.DataFrame({measure: [0.0, 1.0, 1.0, 1.0] for measure in table.MEASURES})
-    rows["ranks"] = [0.1, -0.2, np.nan, np.nan]
+    rows["ranks"] = [0.1, 0.2, np.nan, np.nan]
     rows["stability"] = np.nan
     return rows.assign(
         label="a", said=["a", "b", "a", "a"], subject=["s", "s", "t", "t"], source="", flat=False,
@@ -168,7 +168,7 @@ def scored():
 def test_intervals_are_over_subjects_and_leave_out_what_was_not_measured(scored):
     mean, low, high = table.interval([scored], "mass nucleus")
     assert (mean, low, high) == (0.75, 0.5, 1.0)
-    assert table.interval([scored], "ranks")[0] == pytest.approx(-0.05)
+    assert table.interval([scored], "ranks")[0] == pytest.approx(0.15)
     assert table.interval([scored], "stability") is None
     two = table.interval([scored, scored.assign(**{"mass nucleus": 0.25})], "mass nucleus")
     assert two[0] == pytest.approx(0.5)

@@ -1,0 +1,105 @@
+"""The script that measures explanations, on runs of a small network that is not trained."""
+
+import json
+import sys
+
+import explanations
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from smears import catalogue, drawn, sources, splits
+from smears.explain import control
+from smears.runs import Run
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a list of drawn pictures with masks, and two runs: one on them, one not."""
+    place = tmp_path_factory.mktemp("place")
+    rows = drawn.read(None, place, classes="nucleus", subjects=6, images=2, size=SIZE)
+    rows[["path", "label", "subject", "mask"]].to_csv(place / "cells.csv", index=False)
+    frame = sources.load([f"csv:{place / 'cells.csv'}"], place / "out" / "data")
+    fingerprint = catalogue.fingerprint(frame)
+    ((parts, _, split),) = splits.stored(frame, fingerprint, place / "out" / "splits")
+    keras.utils.set_random_seed(0)
+    network = control.network(SIZE)
+    for name, data in (("own", fingerprint), ("other", "another")):
+        settings = {"model": name, "seed": 0, "size": SIZE, "data": data, "split": split}
+        run = Run(place / "runs", name, settings)
+        network.save(run.folder / "model.keras")
+        run.note(classes=list(control.CLASSES), preprocess="tf")
+        chance = np.full((len(frame), 2), 0.5)
+        run.write_predictions(frame.assign(part=parts), control.CLASSES, chance)
+    return place, parts
+
+
+def _run(place, monkeypatch, *arguments, data=True):
+    given = ["--data", f"csv:{place / 'cells.csv'}"] if data else []
+    argv = ["x", *given, "--profile", "quick", "--out", str(place / "out"), *map(str, arguments)]
+    monkeypatch.setattr(sys, "argv", argv)
+    explanations.main()
+
+
+def _folder(place, name):
+    return next((place / "runs").glob(f"{name}-*"))
+
+
+def test_a_runs_own_data_is_explained_in_its_test_part(place, monkeypatch, capsys):
+    place, parts = place
+    folder = _folder(place, "own")
+    _run(place, monkeypatch, "--model", folder, "--methods", "Grad-CAM", "Edge detector")
+    out = capsys.readouterr().out
+    tables = place / "out" / "tables"
+    found = pd.read_csv(tables / "explanations_csv_quick_given-models.csv")
+    assert found["Method"].tolist() == ["Grad-CAM", "Edge detector"]
+    assert found["Sanity check"][1] == "fails"
+    assert set(found["n"]) == {(parts == "test").sum()}
+    assert set(found["Model"]) == {folder.name}
+    assert "audit: nothing on two sides" in out
+    for ending in ("md", "tex", "png"):
+        assert (tables / f"explanations_csv_quick_given-models.{ending}").stat().st_size > 500
+    known = json.loads((folder / "explanations.json").read_text())
+    assert set(known["csv"]["scores: mean, low, high (95%)"]) == {"Grad-CAM", "Edge detector"}
+
+
+def test_other_data_is_explained_in_all_its_pictures(place, monkeypatch, capsys):
+    place, parts = place
+    _run(place, monkeypatch, "--model", _folder(place, "other"), "--methods", "Edge detector")
+    assert "None of these networks was trained on this data" in capsys.readouterr().out
+    found = pd.read_csv(place / "out" / "tables" / "explanations_csv_quick_given-models.csv")
+    assert set(found["n"]) == {len(parts)}
+
+
+def test_no_more_pictures_than_asked_for(place, monkeypatch):
+    place, _ = place
+    arguments = ["--model", _folder(place, "other"), "--methods", "Edge detector"]
+    _run(place, monkeypatch, *arguments, "--pictures", 3)
+    found = pd.read_csv(place / "out" / "tables" / "explanations_csv_quick_given-models.csv")
+    assert set(found["n"]) == {3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data", "reason"),
+    [
+        (["--model", "own", "--model", "other"], True, "some of these runs"),
+        (["--model", "own", "--split", "image"], True, "another split"),
+        (["--model", "nowhere"], True, "no run's folder"),
+        (["--folds", "3"], True, "--folds"),
+        (["--task", "nucleus"], True, "of its own"),
+        (["--task", "nucleus", "--model", "own"], False, "of its own"),
+    ],
+)
+def test_what_makes_no_sense_ends_with_the_remedy(
+    arguments, data, reason, place, monkeypatch, capsys
+):
+    place, _ = place
+    named = {name: str(_folder(place, name)) for name in ("own", "other")}
+    arguments = [named.get(argument, argument) for argument in arguments]
+    with pytest.raises(SystemExit) as stopped:
+        _run(place, monkeypatch, *arguments, "--methods", "Edge detector", data=data)
+    assert stopped.value.code == 2
+    assert reason in capsys.readouterr().err
