@@ -13,6 +13,7 @@ METHODS = {
     "jawahar": "Jawahar",
     "das": "Das",
     "depto": "Depto",
+    "khandekar": "Khandekar",
 }
 
 

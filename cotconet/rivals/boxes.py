@@ -109,7 +109,13 @@ def anchors(sides, count=9, seed=0, rounds=300):
         if count != len(DARKNET):
             raise ValueError(f"{len(different)} different boxes cannot give {count} anchors")
         return DARKNET.astype(np.float32)
-    centres = different[np.random.default_rng(seed).permutation(len(different))[:count]]
+    # Far ones are likelier to be the next start (k-means++), so that no size is overlooked.
+    rng = np.random.default_rng(seed)
+    centres = different[[rng.integers(len(different))]]
+    while len(centres) < count:
+        far = (1 - shape_iou(different, centres).max(1)) ** 2
+        chosen = rng.choice(len(different), p=far / far.sum())
+        centres = np.concatenate([centres, different[[chosen]]])
     nearest = None
     for _ in range(rounds):
         before, nearest = nearest, shape_iou(sides, centres).argmax(1)

@@ -70,7 +70,7 @@ def show(picture, boxes, view):
     """
     size = len(picture)
     x0, y0, x1, y1 = view.crop
-    matrix = np.array([[x1 - x0, 0, x0 * size], [0, y1 - y0, y0 * size]])
+    matrix = np.array([[x1 - x0, 0, x0 * size], [0, y1 - y0, y0 * size]], float)
     # Pixels are squares, whose middles the matrix must map.
     matrix[:, 2] += (np.diag(matrix) - 1) / 2
     shown = cv2.warpAffine(
