@@ -18,6 +18,8 @@ def main(argv=None):
 class Pipeline:
     """A finished run's CoTCoNet, as `smears.predict` and `smears.explain.lime` ask for it.
 
+    It has no `size`: cells are cut out of pictures of any size, so none is resized before.
+
     Args:
         run: finished smears.runs.Run of `cotconet.fitting`.
 
@@ -35,7 +37,6 @@ class Pipeline:
             )
         self.model = CoTCoNet.load(run.folder / "model")
         self.classes = tuple(run.facts["classes"])
-        self.size = run.settings["size"]
         found = calibration.of(run.predictions)
         self.temperature = found["temperature"]
         self.about = {"run": run.folder.name, "facts": run.facts, "calibration": found}

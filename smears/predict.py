@@ -105,11 +105,13 @@ def _decoded(one):
 def _score(classifier, pairs, known, side):
     own = classifier.scores([picture for _, picture in pairs])
     calibrated = classifier.calibrated(own)
+    size = getattr(classifier, "size", None)  # none where pictures of any size are taken
     for (one, picture), mine, fitted in zip(pairs, own, calibrated, strict=True):
         one.own = dict(zip(classifier.classes, mine.tolist(), strict=True))
         one.calibrated = dict(zip(classifier.classes, fitted.tolist(), strict=True))
-        measured = inspection.measure(picture, classifier.size)
-        one.warnings = inspection.warnings(measured, classifier.size, known)
+        if size:
+            measured = inspection.measure(picture, size)
+            one.warnings = inspection.warnings(measured, size, known)
         one.picture = small(picture, side)
 
 

@@ -16,8 +16,8 @@ def main(package, load, explainers, argv=None):
 
     Args:
         package: name for --help. load: function of a finished Run -> smears.classifier.Classifier
-            or what has its `scores`, `calibrated`, `classes`, `size` and `about`, called once the
-            backend runs. explainers: names among `smears.predict.EXPLAINERS`.
+            or what has its `scores`, `calibrated`, `classes`, `about` and, if it resizes, `size`;
+            called once the backend runs. explainers: names among `smears.predict.EXPLAINERS`.
         argv: list of str; None: the process's own.
 
     Returns:
