@@ -87,9 +87,9 @@ def _arguments(parser):
         help="only these, of: " + ", ".join(f'"{label}"' for label in METHODS),
     )  # fmt: skip
     parser.add_argument(
-        "--pictures", type=commandline.positive, default=40, metavar="N",
+        "--pictures", type=commandline.positive, default=20, metavar="N",
         help="at most so many, of each class by turns; on a quarter of them what explains again "
-        "and again: small changes, seeds, random weights. Default: 40",
+        "and again: small changes, seeds, random weights. Default: 20",
     )  # fmt: skip
 
 

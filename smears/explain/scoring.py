@@ -163,8 +163,8 @@ def measure(method, classifier, pictures, masks, targets, few):
     Returns:
         DataFrame, a row a picture: the columns of `overlap.scores`, flat (whether the map is),
         note (what the explainer says of it), deletion, insertion (areas), sensitivity, stability,
-        ranks and ssim (of `sanity.compare`, the former without sign); the last four NaN but on
-        the first `few`.
+        ranks and ssim (of `sanity.compare`, the former without sign, NaN for
+        flat maps); the last four NaN but on the first `few`.
     """
     found = method(classifier, pictures, target=targets)
     maps = [explanation.map for explanation in found]
@@ -191,6 +191,8 @@ def measure(method, classifier, pictures, masks, targets, few):
     ranks, similarity = sanity.compare(method, classifier, some, maps[:few], first)
     # A map turned into its opposite still shows the picture's parts and not what was learnt.
     rows.loc[early, "ranks"], rows.loc[early, "ssim"] = np.abs(ranks), similarity
+    # What says nothing to begin with, cannot be seen to change.
+    rows.loc[rows["flat"], ["ranks", "ssim"]] = np.nan
     if method.seeded:
         several = [method(classifier, some, target=first, seed=seed) for seed in range(SEEDS)]
         rows.loc[early, "stability"] = [

@@ -83,6 +83,7 @@ def test_noise_is_unstable_over_seeds_and_flat_maps_are_counted(frame, classifie
     nothing = Masks({tuple(p.reshape(-1)): np.zeros((SIZE, SIZE)) for p in pictures})
     rows = scoring.measure(nothing, classifier, pictures, masks, [0] * len(masks), 2)
     assert rows["flat"].all()
+    assert rows[["ranks", "ssim"]].isna().all(axis=None)
     share = [(mask == 255).mean() for mask in masks]
     assert rows["pointing nucleus"].to_numpy() == pytest.approx(share)
 
@@ -175,12 +176,16 @@ def test_intervals_are_over_subjects_and_leave_out_what_was_not_measured(scored)
 
 
 def test_the_table_has_a_row_a_method_and_says_what_fails(scored):
-    models = {"net": [{"good": scored, "edges": scored.assign(ranks=1.0)}]}
+    models = {
+        "net": [
+            {"good": scored, "edges": scored.assign(ranks=1.0), "flat": scored.assign(ranks=np.nan)}
+        ]
+    }
     found = table.table(models, "drawn smears")
-    assert found["Method"].tolist() == ["good", "edges"]
-    assert found["Sanity check"].tolist() == ["passes", "fails"]
-    assert found["Relevance in nucleus ↑"].tolist() == ["0.750 (0.50–1.00)"] * 2
-    assert found["Stability over seeds ↑"].tolist() == ["–"] * 2
+    assert found["Method"].tolist() == ["good", "edges", "flat"]
+    assert found["Sanity check"].tolist() == ["passes", "fails", "–"]
+    assert found["Relevance in nucleus ↑"].tolist() == ["0.750 (0.50–1.00)"] * 3
+    assert found["Stability over seeds ↑"].tolist() == ["–"] * 3
     assert set(found["n"]) == {"4"}
     text = "\n".join(table.lines(models, 2))
     for part in ("4 pictures of 2 subjects", "net 75%", "On the first 2 pictures", "at least half"):
