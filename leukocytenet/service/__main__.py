@@ -64,9 +64,14 @@ def server(app, host, port):
     Returns:
         The server; `run()` serves until it is interrupted, `effective_port` is its port.
     """
+    import logging
+
     from waitress import create_server
 
     from leukocytenet.service import uploads
+
+    # It warns of every request that waits its turn, as they are meant to.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
     return create_server(
         app, host=host, port=port, threads=THREADS, connection_limit=CONNECTIONS,
