@@ -17,6 +17,7 @@ METHODS = {
     "Jawahar et al.": {"method": "jawahar"},
     "Das et al.": {"method": "das"},
     "Depto et al.": {"method": "depto"},
+    "Khandekar et al.": {"method": "khandekar"},
     "CoTCoNet": {},
 }
 
