@@ -94,10 +94,7 @@ def lines(models, few):
     from smears.explain import sanity
 
     some = next(iter(next(iter(models.values()))[0].values()))
-    right = "; ".join(
-        f"{name} {np.mean([_right(training) for training in trainings]):.0%}"
-        for name, trainings in models.items()
-    )
+    right = "; ".join(f"{name} {_right(trainings)}" for name, trainings in models.items())
     few = min(few, len(some))
     return [
         f"{len(some)} pictures of {unit_of(some).nunique()} subjects (where unknown, source "
@@ -125,9 +122,12 @@ def lines(models, few):
     ]
 
 
-def _right(training):
-    some = next(iter(training.values()))
-    return (some["said"] == some["label"]).mean()
+def _right(trainings):
+    """Share of the pictures whose class was said, or why there is none."""
+    tables = [next(iter(training.values())) for training in trainings]
+    if not any(set(table["said"]) & set(table["label"]) for table in tables):
+        return "– (says none of their classes)"
+    return f"{np.mean([(table['said'] == table['label']).mean() for table in tables]):.0%}"
 
 
 def _text(triple):

@@ -192,6 +192,11 @@ def test_the_table_has_a_row_a_method_and_says_what_fails(scored):
         assert part in text
 
 
+def test_a_network_of_other_classes_is_not_called_wrong(scored):
+    models = {"net": [{"good": scored.assign(said="elsewhere")}]}
+    assert "net – (says none of their classes)" in "\n".join(table.lines(models, 2))
+
+
 def test_every_measure_of_the_table_is_measured(frame, classifier):
     pictures, masks = _loaded(frame[:1])
     rows = scoring.measure(scoring.REFERENCES["Edge detector"], classifier, pictures, masks, [0], 1)
