@@ -141,7 +141,7 @@ class _Served:
 
     def explain(self):
         form = flask.request.form if flask.request.mimetype == "multipart/form-data" else {}
-        (file,) = uploads.files("image", most=1)
+        (file,) = uploads.files("image", 1, ("method", "class"))
         method = form.get("method", next(iter(self.methods), ""))
         if method not in self.methods:
             raise BadRequest(f"method={method!r}: give one of {', '.join(self.methods)}.")

@@ -71,7 +71,10 @@ def _predict():
 
 def _explain(classes, methods):
     fields = {
-        "image": {"type": "string", "format": "binary", "description": "One picture."},
+        "image": {
+            "type": "string", "format": "binary",
+            "description": "One picture, of the kinds that /api/predict takes.",
+        },
         "method": {"type": "string", "enum": methods, "default": methods[0]},
         "class": {
             "type": "string", "enum": list(classes),
@@ -92,11 +95,8 @@ def _explain(classes, methods):
 def _form(fields, required):
     schema = {"type": "object", "properties": fields, "required": required}
     schema["additionalProperties"] = False
-    encoding = {
-        name: {"contentType": "image/png, image/jpeg, image/bmp, image/tiff, image/webp, image/gif"}
-        for name in ("images", "image")
-        if name in fields
-    }
+    # The others that the fields' descriptions name are taken too; a tester can draw PNGs.
+    encoding = {name: {"contentType": "image/png"} for name in required}
     return {
         "required": True,
         "content": {"multipart/form-data": {"schema": schema, "encoding": encoding}},

@@ -48,12 +48,15 @@ class Upload:
     problem: str = ""
 
 
-def files(field, most=MAX_FILES):
+def files(field, most=MAX_FILES, others=()):
     """The files of the current request's field, as (name, bytes).
 
+    Args:
+        field: name. most: number of files. others: names of texts that the form may have too.
+
     Raises:
-        BadRequest: none there, or a body that is no form.
-        RequestEntityTooLarge: more than `most`.
+        BadRequest: none there, more than `most`, other fields, or a body that is no form.
+        RequestEntityTooLarge: more bytes or parts than any request may have.
     """
     if flask.request.mimetype != "multipart/form-data":
         raise BadRequest(
@@ -68,10 +71,16 @@ def files(field, most=MAX_FILES):
         raise RequestEntityTooLarge(
             f"Too many parts or too long texts in the form: up to {MAX_FILES} files are taken."
         ) from problem
+    unknown = (set(flask.request.files) - {field}) | (set(flask.request.form) - set(others))
+    if unknown:
+        raise BadRequest(
+            f"Unknown fields {', '.join(sorted(unknown))[:100]}: "
+            f"give {', '.join([field, *others])}."
+        )
     if not given:
         raise BadRequest(f'No file in the field "{field}".')
     if len(given) > most:
-        raise RequestEntityTooLarge(
+        raise BadRequest(
             f"{len(given)} files in a request, more than {most}: send the others in another one."
         )
     return [(name(file.filename), file.stream.read()) for file in given]

@@ -121,7 +121,7 @@ def test_wrong_requests_for_an_explanation_are_refused_with_what_there_is(client
     assert "AML, CML, Healthy" in reason
     assert "not an image" in _refused(_explain(client, b"x"), 422)
     two = {"image": [(io.BytesIO(encoded()), "a"), (io.BytesIO(encoded()), "b")]}
-    assert "2 files" in _refused(client.post("/api/explain", data=two), 413)
+    assert "2 files" in _refused(client.post("/api/explain", data=two), 400)
 
 
 def test_regions_for_and_against_a_class_have_two_colours():
@@ -293,7 +293,7 @@ def test_path_tricks_in_names_write_nothing(client, encoded, tmp_path, monkeypat
 def test_hundreds_of_files_are_refused(client, encoded):
     many = [(f"{n}.png", encoded()) for n in range(300)]
     assert "up to 32 files" in _refused(_predict(client, *many), 413)
-    assert "33 files" in _refused(_predict(client, *many[:33]), 413)
+    assert "33 files" in _refused(_predict(client, *many[:33]), 400)
     assert _predict(client, *many[:32]).status_code == 200
 
 
@@ -303,7 +303,12 @@ def test_bodies_that_are_too_large_or_no_form_are_refused(client):
     assert "multipart/form-data" in _refused(client.post("/api/predict", data=b"x"), 400)
     assert "multipart/form-data" in _refused(client.post("/api/explain", json={"image": "x"}), 400)
     assert 'No file in the field "images"' in _refused(
-        client.post("/api/predict", data={"other": (io.BytesIO(b"x"), "a")}), 400
+        client.post("/api/predict", data=b"--x--", content_type="multipart/form-data; boundary=x"),
+        400,
+    )
+    other = {"image": (io.BytesIO(b"x"), "a")}
+    assert "Unknown fields image: give images." in _refused(
+        client.post("/api/predict", data=other), 400
     )
     kind = "multipart/form-data; boundary=x"
     for body in (
