@@ -29,6 +29,7 @@ def test_cells_lie_off_the_middle():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_grad_cam_points_at_the_nucleus_that_decides(tmp_path):
     run, frame, parts, audit = control.trained(tmp_path)
     assert "nothing on two sides" in audit.line
