@@ -3,8 +3,6 @@
 Every function takes smears.study.Results and returns (matplotlib figure, caption lines).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -18,28 +16,17 @@ from smears.reports import pyplot
 from smears.statistics import difference_of_means, mean_by_subject
 
 COLOURS = ("#D55E00", "#0072B2")  # Okabe and Ito: the positive class, the other one
-SAMPLES = 200  # pictures that LIME shows the whole pipeline, a cell
+SAMPLES = 128  # pictures that LIME shows the whole pipeline, a cell
 CELLS = 10  # of each diagnosis; 20 in all (stated: Figure 9)
 MOST = 100  # pictures of a class whose density is measured
-
-
-@dataclass(frozen=True)
-class Whole:
-    """The pipeline as LIME takes a classifier: `scores(pictures)` and `classes`."""
-
-    model: object
-    classes: tuple
-
-    def scores(self, pictures):
-        """Probabilities, float (n, 2)."""
-        return self.model.predict_proba(list(pictures))
 
 
 def feature_maps(results):
     """Figure 8: GMod's map and each SMod block for both classes; below, how dense each is."""
     import keras
 
-    model, frame = _fitted(results)
+    pipeline, frame = _fitted(results)
+    model = pipeline.model
     positive = recipe.positive(results.classes)
     order = [positive, next(name for name in results.classes if name != positive)]
     network = model.extractor_
@@ -81,33 +68,36 @@ def lime_cells(results):
     """Figure 9: twenty test cells by diagnosis, and what LIME highlights in them."""
     from smears.explain import lime
 
-    model, frame = _fitted(results)
+    pipeline, frame = _fitted(results)
     positive = recipe.positive(results.classes)
     other = next(name for name in results.classes if name != positive)
-    whole = Whole(model, tuple(model.classes_))
     # The diagnosis needs no more pictures than are shown: read on until there are enough.
     found = {positive: [], other: []}
+    frame = frame.sample(frac=1, random_state=0)  # else those of one class and person come first
     for start in range(0, len(frame), 2 * CELLS):
         rows = frame.iloc[start : start + 2 * CELLS]
         pictures = _read(rows)
         for picture, said, truth in zip(
-            pictures, model.predict(pictures), rows["label"], strict=True
+            pictures, pipeline.model.predict(pictures), rows["label"], strict=True
         ):
             found[said].append((picture, truth))
         if min(map(len, found.values())) >= CELLS:
             break
     found = {name: shown[:CELLS] for name, shown in found.items()}
-    figure, axes = pyplot().subplots(4, CELLS, figsize=(1.5 * CELLS, 6.6), layout="constrained")
+    drawn = {name: shown for name, shown in found.items() if shown}
+    columns = max(map(len, drawn.values()))
+    figure, axes = pyplot().subplots(
+        2 * len(drawn), columns, figsize=(1.5 * columns + 0.5, 3.3 * len(drawn)),
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
     unstable = 0
-    for half, (name, shown) in enumerate(found.items()):
-        explained = []
-        if shown:
-            explained = lime.explain(
-                whole, [picture for picture, _ in shown],
-                target=model.classes_.tolist().index(name), samples=SAMPLES, most=SAMPLES,
-            )  # fmt: skip
+    for half, (name, shown) in enumerate(drawn.items()):
+        explained = lime.explain(
+            pipeline, [picture for picture, _ in shown], target=pipeline.classes.index(name),
+            samples=SAMPLES, most=SAMPLES,
+        )  # fmt: skip
         unstable += sum(bool(e.note) for e in explained)
-        for place in range(CELLS):
+        for place in range(columns):
             above, below = axes[2 * half, place], axes[2 * half + 1, place]
             for axis in (above, below):
                 axis.set(xticks=[], yticks=[])
@@ -118,18 +108,19 @@ def lime_cells(results):
                 wrong = truth != name
                 above.set_title(f"is {truth}" if wrong else "", fontsize=8, color="#B00020")
                 below.imshow(lime.regions_picture(picture, explained[place]))
-        axes[2 * half, 0].set_ylabel(f"diagnosed\n{name}", color=COLOURS[half])
+        colour = COLOURS[0] if name == positive else COLOURS[1]
+        axes[2 * half, 0].set_ylabel(f"diagnosed\n{name}", color=colour)
         axes[2 * half + 1, 0].set_ylabel("LIME")
     lines = [
-        f"Rows 1 and 3: the first {CELLS} test pictures that the pipeline calls {positive} and "
+        f"Upper rows: the first {CELLS} test pictures that the pipeline calls {positive} and "
         f"{other}"
         + "".join(
-            f" (only {len(shown)} are called {name})"
+            f" ({len(shown) or 'none'} of them called {name})"
             for name, shown in found.items()
             if len(shown) < CELLS
         )
         + "; a title names the truth where it is another.",
-        f"Rows 2 and 4: LIME on the whole pipeline, segmentation included, {SAMPLES} changed "
+        f"Below them: LIME on the whole pipeline, segmentation included, {SAMPLES} changed "
         "pictures a cell: green regions speak for the diagnosis, red against it. The five "
         f"strongest regions are not stable at that number in {unstable} of "
         f"{sum(map(len, found.values()))} cells (LIME's settings are assumed: the paper names "
@@ -142,7 +133,7 @@ def last_layer(results):
     """Figure 10: HDLC's last hidden layer in two dimensions, and whether a line separates it."""
     import keras
 
-    model, _ = _fitted(results)
+    model = _fitted(results)[0].model
     positive = recipe.positive(results.classes)
     hidden = [layer for layer in model.hdlc_.layers if layer.name.startswith("dense")][-1]
     inner = keras.Model(model.hdlc_.input, hidden.output)
@@ -190,20 +181,19 @@ def last_layer(results):
 
 
 def _fitted(results):
-    """(the pipeline of the first run, catalogue rows of its test part)."""
-    from cotconet.pipeline import CoTCoNet
+    """(the first run's pipeline, as `cotconet.predict.Pipeline`, catalogue rows of its test)."""
+    from cotconet.predict import Pipeline
 
     runs = results.runs.get("CoTCoNet")
     if not runs:
         raise InputError("this figure needs the row CoTCoNet: leave --rows out, or ask for it.")
-    folder = runs[0].folder / "model"
-    if not folder.exists():
+    if not (runs[0].folder / "model").exists():
         raise InputError(
-            f"{folder} is not there: results are kept without their networks. Give another --out, "
-            "and the row is trained anew."
+            f"{runs[0].folder / 'model'} is not there: results are kept without their networks. "
+            "Give another --out, and the row is trained anew."
         )
     task = results.material.task()
-    return CoTCoNet.load(folder), task.catalogue.iloc[task.positions("test")]
+    return Pipeline(runs[0]), task.catalogue.iloc[task.positions("test")]
 
 
 def _read(rows):

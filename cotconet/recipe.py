@@ -23,7 +23,7 @@ ASSUMED = {
     "images": "C1, C3", "split and validation": "C2, C29", "synthesis": "C4, C11 to C14",
     "precision and recall": "C5, C30", "enhancement": "C6", "region and masks": "C7, C8, C10",
     "LeuSAM": "C9, C32", "features": "C15 to C19", "HDLC": "C20", "graph": "C21, C22",
-    "selection": "C23 to C28", "whole fields": "C31",
+    "selection": "C23 to C28", "whole fields": "C31", "other steps of Table 7": "C33 to C36",
 }  # fmt: skip
 
 

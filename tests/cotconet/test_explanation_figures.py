@@ -1,0 +1,70 @@
+"""CoTCoNet's Figures 8 to 10 on a pipeline in the smallest sizes: what is drawn is what it does."""
+
+import numpy as np
+import pytest
+import two_classes
+from figure8 import MAPS
+
+from cotconet import explanation_figures, fitting
+from smears import InputError
+from smears.reports import pyplot
+
+SMALL = {
+    "size": 32, "segment": "otsu-watershed", "synthesise": None, "leusam": {}, "leugan": {},
+    "extractor": {"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 3, "batch_size": 8},
+    "selector": {"population": 4, "iterations": 2}, "hdlc": {"epochs": 3, "batch_size": 8},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    def train(task, run):
+        run.settings |= SMALL
+        fitting.train(task, run)
+
+    return two_classes.results(MAPS, two_classes.recipe(train), tmp_path_factory.mktemp("out"))
+
+
+@pytest.mark.slow
+def test_feature_maps_of_both_classes_and_their_density_are_drawn(results):
+    figure, lines = explanation_figures.feature_maps(results)
+    figure.canvas.draw()
+    assert len(figure.axes) == 2 * 7 + 1  # cell, GMod's map, five blocks; the densities below
+    assert lines[0].startswith("Density of ALL less that of normal, points")
+    assert lines[0].count("block ") == 5
+    pyplot().close(figure)
+
+
+@pytest.mark.slow
+def test_the_last_layer_is_shown_for_training_and_test_and_its_plane_is_scored(results):
+    figure, lines = explanation_figures.last_layer(results)
+    figure.canvas.draw()
+    shown = [sum(len(c.get_offsets()) for c in axis.collections) for axis in figure.axes]
+    task = results.material.task()
+    assert shown == [len(task.positions("train")), len(task.positions("test"))]
+    assert "The 32 numbers of HDLC's last hidden layer" in lines[0]
+    pyplot().close(figure)
+
+
+@pytest.mark.slow
+def test_lime_looks_at_cells_of_each_diagnosis(results, monkeypatch):
+    monkeypatch.setattr(explanation_figures, "CELLS", 1)
+    monkeypatch.setattr(explanation_figures, "SAMPLES", 16)
+    figure, lines = explanation_figures.lime_cells(results)
+    figure.canvas.draw()
+    said = results.predictions("CoTCoNet")[0]
+    said = said[said["part"] == "test"][["ALL", "normal"]].to_numpy().argmax(1)
+    assert len(figure.axes) == 2 * len(np.unique(said))
+    assert "LIME on the whole pipeline" in lines[1]
+    pyplot().close(figure)
+
+
+@pytest.mark.slow
+def test_a_run_without_its_networks_says_what_to_do(results):
+    folder = results.runs["CoTCoNet"][0].folder / "model"
+    folder.rename(folder.with_name("gone"))
+    try:
+        with pytest.raises(InputError, match="kept without their networks"):
+            explanation_figures.last_layer(results)
+    finally:
+        folder.with_name("gone").rename(folder)
