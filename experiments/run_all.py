@@ -4,6 +4,10 @@ from figure3 import AUGMENTATION
 from figure5 import ACCURACIES
 from figure6 import CURVES, SELECTION
 from figure7 import ERRORS
+from figure8 import LIME
+from figure9 import HEAT
+from figure10 import SALIENCY
+from figure11 import GRID
 from table1 import COUNTS, LITERATURE
 from table2 import ACQUISITION, CNMC
 from table3 import ARCHITECTURE, FORMULAS
@@ -31,6 +35,10 @@ if __name__ == "__main__":
         ACCURACIES,
         CURVES,
         ERRORS,
+        LIME,
+        HEAT,
+        SALIENCY,
+        GRID,
         COUNTS,
         CNMC,
         FORMULAS,

@@ -20,7 +20,7 @@ HYBRID, ALONE = "LeukocyteNet", "VGG19"
 CONVOLUTION, TOKENS = "block5_conv4", "swin_tokens"
 
 ONE_OF = ("ALL-Benign", "ALL-Pro-B")  # stated: the classes of Figures 8 and 9
-MOST = 512  # samples of LIME for each cell of the grid, which has two a class
+FEW, MOST = 256, 512  # samples of LIME, at first and at last, for a cell of the grid
 WRONG = "#B00020"
 
 
@@ -51,6 +51,10 @@ def lime_of_one(results):
     figure, axes = pyplot().subplots(1, 3, figsize=(11, 3.9), layout="constrained")
     _draw(axes[0], shown.pixels, f"A  {shown.label}", _said(shown))
     _draw(axes[1], lime.regions_picture(shown.pixels, found), "B  LIME", found.note)
+    for rank, region in enumerate(lime.strongest(found.weights), 1):
+        rows, columns = (found.regions == region).nonzero()
+        middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+        axes[1].text(columns[middle], rows[middle], str(rank), ha="center", va="center")
     _weights(axes[2], found)
     lines = [
         f"{_which(shown)} B: the superpixels of most weight, green ones speak for {shown.label}, "
@@ -165,7 +169,7 @@ def _columns(results, every, missing):
         return classifier and gradcam.explain(classifier, pixels, numbers, layer=layer)
 
     def regions(classifier):
-        return classifier and lime.explain(classifier, pixels, numbers, most=MOST)
+        return classifier and lime.explain(classifier, pixels, numbers, samples=FEW, most=MOST)
 
     return [
         ("A  Grad-CAM\nVGG19 alone", heat(alone, alone and _layer(alone))),
@@ -277,9 +281,9 @@ def _scale(figure, axes):
 
 
 def _weights(axis, found, most=8):
-    from smears.explain.lime import AGAINST, FOR
+    from smears.explain.lime import AGAINST, FOR, strongest
 
-    order = np.argsort(-np.abs(found.weights), kind="stable")[:most][::-1]
+    order = strongest(found.weights, most)[::-1]
     colours = [np.array(FOR if found.weights[n] > 0 else AGAINST) / 255 for n in order]
     axis.barh(
         range(len(order)), found.weights[order], xerr=found.spread[order], color=colours, capsize=3

@@ -109,7 +109,7 @@ def test_run_all_makes_what_can_be_made_and_one_page(pictures, tmp_path):
     assert "Page: " in out
     assert "LeukocyteNet (Table 1, " in out
     page = (tmp_path / "o" / "index_folder_quick.html").read_text(encoding="utf-8")
-    assert page.count("<section") == 14  # nine tables, four figures, the trainings
+    assert page.count("<section") == 18  # nine tables, eight figures, the trainings
     for number in range(1, 10):
         assert (tmp_path / "o" / "tables" / f"leukocytenet_table{number}_folder_quick.tex").exists()
     runs = [json.loads(p.read_text()) for p in tmp_path.glob("o/runs/*/settings.json")]

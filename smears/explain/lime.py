@@ -68,7 +68,7 @@ def regions_picture(picture, explanation, most=TOP):
 
     drawn = picture.astype(np.float32)
     weights = explanation.weights
-    for region in _strongest(weights, most):
+    for region in strongest(weights, most):
         if weights[region]:
             place = explanation.regions == region
             speaks = weights[region] > 0
@@ -76,6 +76,11 @@ def regions_picture(picture, explanation, most=TOP):
             line = place & find_boundaries(place, mode="thick")
             drawn[line] = 255 if speaks else 0
     return np.round(drawn).astype(np.uint8)
+
+
+def strongest(weights, most=TOP):
+    """Numbers of the superpixels with most weight, either way."""
+    return np.argsort(-np.abs(weights), kind="stable")[:most]
 
 
 def superpixels(picture):
@@ -206,15 +211,10 @@ def _spread(rows, answers):
     return 1.96 * np.sqrt((pull**2 * (errors**2 / (1 - leverage))[:, None]).sum(0))
 
 
-def _strongest(weights, most=TOP):
-    """Numbers of the superpixels with most weight, either way."""
-    return np.argsort(-np.abs(weights), kind="stable")[:most]
-
-
 def _stable(rows, answers, which):
     """Whether every other sample and the rest have the same strongest superpixels."""
     halves = [
-        set(_strongest(_weights(rows[first::2], answers[first::2], which)).tolist())
+        set(strongest(_weights(rows[first::2], answers[first::2], which)).tolist())
         for first in (0, 1)
     ]
     return halves[0] == halves[1]
