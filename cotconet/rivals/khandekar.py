@@ -82,7 +82,7 @@ class Khandekar(Rival):
     cells: str = "all"
 
     # Over 107 normalisations the moving statistics of a short training lag far behind.
-    settled = 4
+    settled = 1
 
     def learn(self, train, held):
         """Find anchors, train the network under a Run of its own or take the one kept there."""
