@@ -160,7 +160,7 @@ function explanations(file, shown, result) {
       legend(find(shown, ".legend"), chosen.dataset.method);
       const source = Object.entries(found.source)
         .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
-        .map(([key, value]) => `${key} ${value}`);
+        .map(([key, value]) => `${key}: ${value}`);
       note.textContent = [`${found.method} of ${found.class}.`, found.note, source.join(", ")].filter(Boolean).join(" ");
     } catch (problem) {
       overlay.hidden = true;

@@ -31,7 +31,8 @@ def port(run, tmp_path_factory):
     place = tmp_path_factory.mktemp("empty")
     environment = {
         **os.environ, "KERAS_BACKEND": keras.backend.backend(), "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(place), "MPLCONFIGDIR": str(place),
+        "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(place),
+        "MPLCONFIGDIR": str(tmp_path_factory.mktemp("fonts")),
     }  # fmt: skip
     command = [sys.executable, "-m", "leukocytenet.service", "--port", "0", "--model"]
     process = subprocess.Popen(
@@ -134,7 +135,7 @@ def browser():
     found.quit()
 
 
-def _wait(browser, what, seconds=60):
+def _wait(browser, what, seconds=40):
     from selenium.webdriver.support.ui import WebDriverWait
 
     return WebDriverWait(browser, seconds).until(what)
