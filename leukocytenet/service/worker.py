@@ -2,10 +2,10 @@
 
 import math
 import threading
-import time
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
+from time import monotonic, perf_counter
 
 import numpy as np
 
@@ -83,9 +83,9 @@ class Worker:
                 raise Busy(len(self._entries) * self.seconds)
             self._entries.extend(entries)
             self._changed.notify()
-        end = time.monotonic() + PATIENCE
+        end = monotonic() + PATIENCE
         try:
-            return [future.result(max(0, end - time.monotonic())) for _, future in entries]
+            return [future.result(max(0, end - monotonic())) for _, future in entries]
         except Late as reason:
             for _, future in entries:
                 future.cancel()
@@ -143,9 +143,9 @@ class Worker:
             self._compute([picture] * size)
             times = []
             for _ in range(3):
-                began = time.perf_counter()
+                began = perf_counter()
                 self._compute([picture] * size)
-                times.append((time.perf_counter() - began) / size)
+                times.append((perf_counter() - began) / size)
             if size == 1:
                 self.seconds = min(times)
             elif min(times) <= GAIN * self.seconds:
