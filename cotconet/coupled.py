@@ -131,7 +131,7 @@ def fit_extractor(
     # The machine's, not the method's; a run that another machine goes on with keeps its own.
     precision = run.facts.get("precision", backend.precision())
     with backend.policy(precision):
-        model, weights = _started(architecture)
+        model, weights = started(architecture)
     _check(sets, model)
     run.note(precision=precision, parameters=model.count_params(), weights=weights)
     # Logits: Keras clips a probability, and where it does, JAX has no gradient left.
@@ -160,8 +160,11 @@ def fit_extractor(
     return model
 
 
-def _started(architecture):
-    """(extractor, its starting weights in words), random ones where "auto" finds no others."""
+def started(architecture):
+    """An extractor and its starting weights in words; random ones where "auto" finds no others.
+
+    Args: dict of `extractor`'s, "weights" also "auto", see `fit_extractor`.
+    """
     if architecture.get("weights") != "auto":
         chosen = architecture.get("weights")
         return extractor(**architecture), "random" if chosen is None else str(chosen)

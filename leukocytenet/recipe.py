@@ -20,7 +20,7 @@ ASSUMED = {
     "image set": "D1", "split": "D2, D3", "augmentation": "D3, D4, D5, D19", "Swin block": "D6, D7",
     "learning rate and schedule": "D8", "input scaling": "D9", "class weights": "D10",
     "frozen networks": "D11", "single branches": "D13, D14", "random start": "D15",
-    "intervals": "D16", "resizing": "D17", "precision": "D18",
+    "intervals": "D16", "resizing": "D17", "precision": "D18", "explanations": "D20",
 }  # fmt: skip
 
 # Table 5's frozen networks; their constructors and preprocessing stand in `baselines.BACKBONES`.

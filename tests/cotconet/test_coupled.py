@@ -74,7 +74,7 @@ def test_pretrained_weights_stay_but_for_the_last_layers(tmp_path):
     assert trained == {"block3", "final"}
 
 
-def test_auto_takes_pretrained_weights_where_they_can_be_had(tmp_path, stores, monkeypatch, capsys):
+def test_auto_takes_pretrained_weights_where_they_can_be_had(monkeypatch, capsys):
     asked = []
 
     def load(model, weights):
@@ -83,15 +83,16 @@ def test_auto_takes_pretrained_weights_where_they_can_be_had(tmp_path, stores, m
             raise NotAvailable("no network.")
 
     monkeypatch.setattr(coupled.gmod, "load", load)
-    run, model = _fit(tmp_path, stores, "without", epochs=1, weights="auto")
+    model, weights = coupled.started({**SMALL, "weights": "auto"})
     assert asked == ["imagenet21k"]
-    assert run.facts["weights"] == "random"
+    assert weights == "random"
     assert "no network. The extractor starts from random weights." in capsys.readouterr().err
     assert all(layer.trainable for layer in model.layers)
     monkeypatch.setattr(coupled.gmod, "load", lambda model, weights: None)
-    run, model = _fit(tmp_path, stores, "with", epochs=1, weights="auto", trained_layers=0)
-    assert run.facts["weights"] == "imagenet21k"
+    model, weights = coupled.started({**SMALL, "weights": "auto", "trained_layers": 0})
+    assert weights == "imagenet21k"
     assert not model.get_layer("block1_attention").trainable
+    assert coupled.started({**SMALL, "parts": ("smod",), "weights": "auto"})[1] == "random"
 
 
 def test_vgg16_sees_pictures_as_keras_applications_does():
