@@ -27,6 +27,8 @@ from smears.pictures import Pictures
 from smears.runs import Run, write_whole
 
 FORMAT = 1
+# A graph of so many layers takes longer to trace than so few steps take without one.
+DEEP, FEW = 200, 64
 SCRATCH = "random: trained from scratch, as its source does"
 
 
@@ -263,7 +265,8 @@ class Rival(ClassifierMixin, BaseEstimator):
         else:
             loss = keras.losses.CategoricalCrossentropy(from_logits=True)
             accuracy = keras.metrics.CategoricalAccuracy("accuracy")
-        whole.compile(self.optimizer(len(sets[0])), loss, metrics=[accuracy])
+        brief = len(network.layers) > DEEP and self.epochs * len(sets[0]) < FEW
+        whole.compile(self.optimizer(len(sets[0])), loss, metrics=[accuracy], run_eagerly=brief)
         plain = self.pictures(train, units, self.rows(train.codes), shuffle=True)
         callbacks = [
             SettleNormalisation(plain, self.settled),

@@ -35,8 +35,8 @@ PROFILES = {
         "jawahar": {"size": 64, "epochs": 12, "batch_size": 16},
         "das": {"size": 64, "epochs": 2, "batch_size": 16},
         "depto": {
-            "size": 64, "epochs": 2, "batch_size": 16,
-            "gan": {"size": 64, "width": 128, "epochs": 5, "batch_size": 16},
+            "size": 64, "epochs": 1, "batch_size": 32,
+            "gan": {"size": 64, "width": 128, "epochs": 3, "batch_size": 16},
         },
         "khandekar": {
             "size": 96, "epochs": 4, "batch_size": 16, "width": 0.125, "depth": 0.125,

@@ -8,6 +8,7 @@ from cotconet import rivals
 from cotconet.rivals import conditional, pretrained
 from cotconet.rivals.conditional import ConditionalGAN, Labelled
 from cotconet.rivals.depto import Depto, with_head
+from smears import training
 from smears.runs import Run
 
 
@@ -98,3 +99,28 @@ def test_without_synthesis_no_gan_is_trained(tiny_densenet, cells, tmp_path, mon
     )
     assert model.facts_["synthesised"] == 0
     assert len(model.network_[0].codes) == 24
+
+
+@pytest.mark.slow
+def test_few_steps_of_a_deep_network_need_no_graph(cells, tmp_path, monkeypatch):
+    def deep(name, size, weights):
+        x = pixels = keras.Input((size, size, 3))
+        x = keras.layers.Conv2D(2, 3, strides=8)(x)
+        for _ in range(101):
+            x = keras.layers.Activation("linear")(keras.layers.BatchNormalization()(x))
+        return keras.Model(pixels, x), "random"
+
+    eager = []
+    fit = training.fit
+
+    def watched(model, *arguments, **settings):
+        eager.append(model.run_eagerly)
+        return fit(model, *arguments, **settings)
+
+    monkeypatch.setattr(pretrained, "densenet", deep)
+    monkeypatch.setattr(training, "fit", watched)
+    model = Depto(32, epochs=1, batch_size=12, weights=None, synthesise=False, cache=tmp_path)
+    model.fit(*cells[0], validation=cells[1])
+    assert eager == [True]
+    assert np.isfinite(model.history_[["loss", "val_loss"]].to_numpy()).all()
+    assert model.predict_proba(cells[1][0]).shape == (12, 2)
