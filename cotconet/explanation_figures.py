@@ -10,7 +10,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cotconet import recipe
-from cotconet.smod import FILTERS
 from smears import InputError, images
 from smears.reports import pyplot
 from smears.statistics import difference_of_means, mean_by_subject
@@ -24,6 +23,8 @@ MOST = 100  # pictures of a class whose density is measured
 def feature_maps(results):
     """Figure 8: GMod's map and each SMod block for both classes; below, how dense each is."""
     import keras
+
+    from cotconet.smod import FILTERS
 
     pipeline, frame = _fitted(results)
     model = pipeline.model

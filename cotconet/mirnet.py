@@ -66,9 +66,15 @@ def _multi_scale(x, features, factor, groups, name):
 
 def _conv(filters, size, name, groups=1):
     return layers.Conv2D(
-        filters, size, padding="same", use_bias=False, groups=groups,
-        kernel_initializer="he_uniform", name=name,
+        filters, size, padding="same", use_bias=False, groups=groups, kernel_initializer=_start(),
+        name=name,
     )  # fmt: skip
+
+
+def _start():
+    """Uniform within 1 / sqrt(fan in), as the authors' framework starts convolutions: without
+    normalisation, He's start makes four residual groups explode."""
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
 def _down(x, width, name):

@@ -2,7 +2,7 @@
 CoTCoNet: ROC curves and radar charts of the methods at hand (section 4.2.4).
 """
 
-from table2 import METHODS
+from table2 import LONG, METHODS
 
 from cotconet import recipe as cotconet
 from cotconet.comparison_figure import comparison
@@ -14,7 +14,9 @@ ERRORS = Study(
     paper="leukocytenet", figure=7, recipe=recipe, make=confusion_and_roc, rows={"LeukocyteNet": {}}
 )
 
-CURVES = Study(paper="cotconet", figure=7, recipe=cotconet, make=comparison, rows=METHODS)
+CURVES = Study(
+    paper="cotconet", figure=7, recipe=cotconet, make=comparison, long=LONG, rows=METHODS
+)
 
 if __name__ == "__main__":
     main(ERRORS, CURVES)

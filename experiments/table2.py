@@ -21,11 +21,15 @@ METHODS = {
     "CoTCoNet": {},
 }
 
+# Deep networks: minutes each even when small.
+LONG = ("Das et al.", "Depto et al.", "Khandekar et al.", "Depto et al., weights alone")
+
 CNMC = Study(
     paper="cotconet",
     table=2,
     recipe=cotconet,
     make=comparison,
+    long=LONG,
     rows={
         **METHODS,
         # Not the paper's row: which of the two it took, is unknown.

@@ -2,7 +2,7 @@
 CoTCoNet: six methods and CoTCoNet on ALL-IDB1 (section 4.3.1).
 """
 
-from table2 import METHODS
+from table2 import LONG, METHODS
 
 from cotconet import recipe as cotconet
 from cotconet.tables import comparison
@@ -31,7 +31,9 @@ ABLATION = Study(
     },
 )
 
-ALLIDB1 = Study(paper="cotconet", table=4, recipe=cotconet, make=comparison, rows=METHODS)
+ALLIDB1 = Study(
+    paper="cotconet", table=4, recipe=cotconet, make=comparison, long=LONG, rows=METHODS
+)
 
 if __name__ == "__main__":
     main(ABLATION, ALLIDB1)

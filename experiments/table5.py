@@ -2,7 +2,7 @@
 CoTCoNet: six methods and CoTCoNet on ALL-IDB2 (section 4.3.1).
 """
 
-from table2 import METHODS
+from table2 import LONG, METHODS
 
 from cotconet import recipe as cotconet
 from cotconet.tables import comparison
@@ -38,7 +38,9 @@ COMPARISON = Study(
     rows=ROWS,
 )
 
-ALLIDB2 = Study(paper="cotconet", table=5, recipe=cotconet, make=comparison, rows=METHODS)
+ALLIDB2 = Study(
+    paper="cotconet", table=5, recipe=cotconet, make=comparison, long=LONG, rows=METHODS
+)
 
 if __name__ == "__main__":
     main(COMPARISON, ALLIDB2)

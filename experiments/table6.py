@@ -2,7 +2,7 @@
 CoTCoNet: six methods and CoTCoNet on SN-AM (section 4.3.1).
 """
 
-from table2 import METHODS
+from table2 import LONG, METHODS
 
 from cotconet import recipe as cotconet
 from cotconet.tables import comparison
@@ -14,7 +14,7 @@ REPORT = Study(
     paper="leukocytenet", table=6, recipe=recipe, make=per_class, rows={"LeukocyteNet": {}}
 )
 
-SNAM = Study(paper="cotconet", table=6, recipe=cotconet, make=comparison, rows=METHODS)
+SNAM = Study(paper="cotconet", table=6, recipe=cotconet, make=comparison, long=LONG, rows=METHODS)
 
 if __name__ == "__main__":
     main(REPORT, SNAM)

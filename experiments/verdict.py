@@ -22,13 +22,14 @@ def main(argv=None):
         "experiments/claims.yaml. Nothing is trained."
     )
     parser.add_argument(
-        "--to", type=Path, default=ROOT / "REPRODUCTION.md", metavar="FILE",
-        help="the page to write. Default: REPRODUCTION.md in the checkout",
+        "--out", type=Path, default=ROOT, metavar="FOLDER",
+        help="where REPRODUCTION.md is written. Default: the checkout",
     )  # fmt: skip
     options = parser.parse_args(argv)
     parts = [_paper(package, claims) for package, claims in read().items()]
-    write_whole(options.to.expanduser().resolve(), INTRODUCTION + "\n".join(parts))
-    print(f"Written: {options.to}")
+    page = options.out.expanduser().resolve() / "REPRODUCTION.md"
+    write_whole(page, INTRODUCTION + "\n".join(parts))
+    print(f"Written: {page}")
 
 
 def read():

@@ -48,6 +48,8 @@ class Study:
         table, figure: its number in the paper, one of the two.
         rows: label -> the keyword arguments in which the row differs from the full method,
             whose row is {}. Without rows nothing is trained.
+        long: labels of rows that take minutes even in the quick profile, which leaves them out
+            unless --rows names them.
         needs_data: whether the table shows anything of the catalogue.
         external: whether the table has a column for another data set (--external).
     """
@@ -58,6 +60,7 @@ class Study:
     table: int = 0
     figure: int = 0
     rows: dict[str, dict] = field(default_factory=dict)
+    long: tuple[str, ...] = ()
     needs_data: bool = True
     external: bool = False
 
@@ -127,6 +130,12 @@ class Results:
         for label, row in self.study.rows.items():
             if self.options.rows and label not in self.options.rows:
                 self.missing[label] = "not asked for"
+            elif (
+                label in self.study.long
+                and self.options.profile == "quick"
+                and (not self.options.rows)
+            ):
+                self.missing[label] = f'takes minutes: ask for it, --rows "{label}"'
             for seed, fold in product(self.options.seeds, range(len(self.material.splits))):
                 if label not in self.missing:
                     try:

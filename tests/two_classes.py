@@ -20,7 +20,7 @@ def recipe(train):
 
 def results(study, standin, out, *argv):
     """Trained smears.study.Results of a study with that recipe, as a script would have them."""
-    study = replace(study, recipe=standin)
+    study = replace(study, recipe=standin, long=())
     options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
     found = Results(study, options)
     found.train()

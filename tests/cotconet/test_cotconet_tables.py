@@ -12,8 +12,8 @@ from table5 import ALLIDB2, COMPARISON
 from table7 import STEPS
 
 from cotconet import recipe, tables
-from smears import colour, metrics
-from smears.study import Unavailable, main
+from smears import colour, commandline, metrics
+from smears.study import Results, Unavailable, main
 
 
 def _train(task, run):
@@ -161,3 +161,17 @@ def test_three_classes_end_the_command_with_what_to_give(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(study, argv=["--profile", "quick", "--out", str(tmp_path)])
     assert "Give two-class data" in capsys.readouterr().err
+
+
+def test_the_quick_profile_leaves_long_rows_out_unless_they_are_named(tmp_path):
+    def trained(*argv):
+        options = commandline.parse([study], ["--profile", "quick", "--out", str(tmp_path), *argv])
+        results = Results(study, options)
+        results.train()
+        return set(results.runs), results.missing
+
+    study = replace(ALLIDB2, recipe=STANDIN)
+    rows, missing = trained()
+    assert rows == set(study.rows) - set(study.long)
+    assert missing["Das et al."] == 'takes minutes: ask for it, --rows "Das et al."'
+    assert trained("--rows", "Das et al.")[0] == {"Das et al."}

@@ -63,6 +63,7 @@ def test_pairs_are_a_function_of_seed_epoch_and_index(tmp_path):
     assert not np.array_equal(first[0], pairs[1][0])
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_it_learns_to_undo_darkness_and_is_the_same_after_loading(tmp_path):
     pictures = [drawn.draw("AML", 3, n, 40)[0] for n in range(6)]

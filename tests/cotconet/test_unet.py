@@ -26,6 +26,7 @@ def test_every_nested_node_joins_all_earlier_ones_of_its_level():
             assert joined == (column + 1) * FILTERS[level]
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 @pytest.mark.parametrize("kind", ["unet", "unet++"])
 def test_it_learns_where_the_cells_are_and_is_the_same_after_saving(kind, tmp_path):

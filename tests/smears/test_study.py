@@ -230,7 +230,9 @@ def test_external_pictures_are_predicted_once_and_then_read(out, tmp_path, capsy
     for network in (out / "runs").glob("*/model.keras"):
         network.unlink()
     standin.script(ABLATION, out, *arguments)
-    assert _lines(capsys) == first
+    # Without networks there is none to use on new pictures.
+    kept = [line for line in first if line and not line.startswith("Use ")]
+    assert [line for line in _lines(capsys) if line] == kept
 
 
 def test_external_pictures_that_were_trained_on_are_refused_before_training(out, tmp_path, capsys):

@@ -25,6 +25,7 @@ def fitted(cells, tmp_path_factory):
     return _method(tmp_path_factory.mktemp("cache")).fit(*train, validation=held)
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_it_learns_a_separable_set(fitted, cells):
     (_, _), (pictures, labels) = cells
@@ -50,6 +51,7 @@ def test_the_positive_class_changes_the_code_and_not_the_columns(fitted, cells):
     assert np.array_equal(other.predict_proba(pictures), fitted.predict_proba(pictures)[:, ::-1])
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_a_loaded_one_predicts_the_same(fitted, cells, tmp_path):
     fitted.save(tmp_path)

@@ -44,6 +44,7 @@ def fitted(tmp_path_factory):
     return model, cache, known
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_it_is_fitted_and_answers_in_probabilities(fitted):
     model, _, (_, (pictures, labels)) = fitted
@@ -59,6 +60,7 @@ def test_it_is_fitted_and_answers_in_probabilities(fitted):
     assert model.facts_["map_validation"] == model.mean_average_precision(pictures, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_the_label_is_that_of_the_surest_box_of_the_positive_class(fitted):
     model, _, (_, (pictures, _)) = fitted
@@ -76,6 +78,7 @@ def test_confidence_025_is_an_even_chance_and_the_ranking_is_kept():
     assert (np.diff(line) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_what_is_saved_answers_the_same(fitted, tmp_path):
     model, _, (_, (pictures, _)) = fitted
@@ -87,6 +90,7 @@ def test_what_is_saved_answers_the_same(fitted, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_kept_is_not_repeated(fitted, monkeypatch):
     model, cache, ((pictures, labels), held) = fitted
     monkeypatch.setattr(Khandekar, "_train", None)
@@ -96,6 +100,7 @@ def test_a_fit_that_is_kept_is_not_repeated(fitted, monkeypatch):
     np.testing.assert_allclose(found, model.predict_proba(pictures), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_boxes_come_from_thresholds_or_from_the_masks_at_hand(fitted):
     model, _, ((pictures, labels), _) = fitted
     found = model._part(pictures, labels)

@@ -41,6 +41,7 @@ def test_it_has_the_layers_and_parameters_of_darknets_file():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_the_heads_see_the_picture_at_strides_8_16_and_32(narrow):
     assert [output.shape[1:] for output in narrow.outputs] == [(8, 8, 21), (4, 4, 21), (2, 2, 21)]
@@ -189,6 +190,7 @@ def test_a_good_box_in_a_neighbouring_square_is_not_called_wrong():
     assert float(loss(truth, ops.array(sure))) > float(loss(truth, ops.array(output))) + 19
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_a_network_learns_a_box_by_the_three_losses():
     pixels = keras.Input((32, 32, 3))
