@@ -10,7 +10,8 @@ LATEX = str.maketrans(
         '"': r"\textquotedbl{}", "\n": " ",
         "±": r"$\pm$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$", "≈": r"$\approx$",
         "−": "$-$", "–": "--", "—": "---", "†": r"\textdagger{}", "°": r"$^\circ$", "µ": r"$\mu$",
-        "→": r"$\rightarrow$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "…": r"\ldots{}", "•": r"\textbullet{}", "“": "``", "”": "''",
+        "→": r"$\rightarrow$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "…": r"\ldots{}",
+        "•": r"\textbullet{}", "“": "``", "”": "''",
         "‘": "`", "’": "'", "\u00a0": "~",
     }
 )  # fmt: skip

@@ -173,5 +173,5 @@ def test_the_quick_profile_leaves_long_rows_out_unless_they_are_named(tmp_path):
     study = replace(ALLIDB2, recipe=STANDIN)
     rows, missing = trained()
     assert rows == set(study.rows) - set(study.long)
-    assert missing["Das et al."] == 'takes minutes: ask for it, --rows "Das et al."'
-    assert trained("--rows", "Das et al.")[0] == {"Das et al."}
+    assert missing["Depto et al."] == 'takes minutes: ask for it, --rows "Depto et al."'
+    assert trained("--rows", "Depto et al.")[0] == {"Depto et al."}
