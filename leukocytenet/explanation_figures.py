@@ -140,7 +140,7 @@ def grid(results):
         )  # fmt: skip
         for axis, (title, found) in zip(axes[row, 1:], columns, strict=True):
             _cell(axis, "" if row else title, shown, found and found[row])
-    _scale(figure, axes[:, 1:4])
+    _scale(figure, axes, location="bottom", shrink=0.4)
     a, b, c = (
         found and f"{found[0].source['layer']}, {_grid(found[0])}" for _, found in columns[:3]
     )
@@ -272,12 +272,12 @@ def _heat(axis, explanation, title):
     axis.imshow(explanation.map, cmap="viridis", vmin=0, vmax=top)
 
 
-def _scale(figure, axes):
+def _scale(figure, axes, **place):
     from matplotlib.cm import ScalarMappable
 
-    bar = figure.colorbar(ScalarMappable(cmap="viridis"), ax=axes, shrink=0.6, aspect=30)
+    bar = figure.colorbar(ScalarMappable(cmap="viridis"), ax=axes, aspect=30, **place)
     bar.set_ticks([0, 1], labels=["low", "high"])
-    bar.set_label("importance for the class")
+    bar.set_label("heat maps: importance for the class")
 
 
 def _weights(axis, found, most=8):
