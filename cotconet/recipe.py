@@ -24,6 +24,7 @@ ASSUMED = {
     "precision and recall": "C5, C30", "enhancement": "C6", "region and masks": "C7, C8, C10",
     "LeuSAM": "C9, C32", "features": "C15 to C19", "HDLC": "C20", "graph": "C21, C22",
     "selection": "C23 to C28", "whole fields": "C31", "other steps of Table 7": "C33 to C36",
+    "compared methods": "C37",
 }  # fmt: skip
 
 
