@@ -1,5 +1,7 @@
 """Intervals and tests: bootstrap over subjects, exact tests, and what the papers compute."""
 
+import warnings
+
 import numpy as np
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as mcnemar_table
@@ -152,8 +154,11 @@ def _intervals(counts, statistics, resamples, seed, level):
     tail = (1 - level) / 2
     found = []
     for statistic in statistics:
-        means = np.nanmean(np.take_along_axis(statistic(sums), chosen, 1), axis=1)
-        low, high = np.nanquantile(means, [tail, 1 - tail])
+        with warnings.catch_warnings():
+            # NumPy warns where a score is undefined in all of a resample, which is meant to be NaN.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            means = np.nanmean(np.take_along_axis(statistic(sums), chosen, 1), axis=1)
+            low, high = np.nanquantile(means, [tail, 1 - tail])
         found.append((float(low), float(high)))
     return found
 
