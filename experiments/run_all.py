@@ -3,10 +3,11 @@
 from figure3 import AUGMENTATION
 from figure5 import ACCURACIES
 from figure6 import CURVES, SELECTION
+from figure7 import CURVES as METHODS
 from figure7 import ERRORS
-from figure8 import LIME
-from figure9 import HEAT
-from figure10 import SALIENCY
+from figure8 import LIME, MAPS
+from figure9 import CELLS, HEAT
+from figure10 import LAST_LAYER, SALIENCY
 from figure11 import GRID
 from table1 import COUNTS, LITERATURE
 from table2 import ACQUISITION, CNMC
@@ -47,4 +48,8 @@ if __name__ == "__main__":
         SNAM,
         STEPS,
         SELECTION,
+        METHODS,
+        MAPS,
+        CELLS,
+        LAST_LAYER,
     )
