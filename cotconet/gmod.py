@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from smears import backend
 from smears import weights as weight_files
 
 # (patch size, depth, width) -> keras-hub's weights of that network at 224 pixels.
@@ -234,20 +233,7 @@ def load(model, weights):
             f"depth={depth}, width={width}: there are some at (224, 224, 3) for patch_size, depth, "
             f"width in {', '.join(map(str, PRESETS))}. Give weights=None or a file."
         )
-    copy_vit(model, _download(preset))
-
-
-def _download(preset):
-    with backend.quiet_stderr():  # keras-hub imports TensorFlow where it is installed
-        import keras_hub
-    try:
-        return keras_hub.models.ViTBackbone.from_preset(preset)
-    except Exception as problem:
-        # keras-hub, kagglesdk and requests each have their own errors for a missing network.
-        raise weight_files.NotAvailable(
-            f"{preset} could not be downloaded ({type(problem).__name__}): give the path of a "
-            "file with weights, or weights=None."
-        ) from problem
+    copy_vit(model, weight_files.hub("ViTBackbone", preset))
 
 
 def copy_vit(model, backbone):

@@ -1,7 +1,5 @@
 """LeuSAM: a Segment Anything model trained for leukocytes (section 3.2)."""
 
-import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,14 +8,14 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from cotconet import region
+from cotconet import mask_training, region
 from cotconet.prompts import Prompted, box_prompt
-from cotconet.sam import BoxPrompt, config, dice_bce, mask_dice, sam
+from cotconet.sam import BoxPrompt, config, sam
 from cotconet.segmentation import one_piece, otsu_watershed
-from smears import backend, training
+from smears import backend
+from smears import weights as weight_files
 from smears.arrays import write_stream
 from smears.images import resize
-from smears.runs import write_whole
 from smears.weights import NotAvailable
 
 
@@ -130,33 +128,16 @@ class LeuSAM:
             *self._stored(images, masks, cache, "train"), self.side, self.grid, jitter=jitter,
             batch_size=batch_size, augmenter=augmenter, shuffle=True, seed=self.seed,
         )  # fmt: skip
-        watched, callbacks = None, []
+        watched = None
         if validation is not None:
             watched = Prompted(
                 *self._stored(*validation, cache, "validation"), self.side, self.grid,
                 batch_size=batch_size,
             )  # fmt: skip
-            callbacks = [
-                keras.callbacks.EarlyStopping(
-                    monitor="val_loss", patience=epochs, restore_best_weights=True
-                )
-            ]
         model = self.decoder if self.frozen else self.network
-        steps = epochs * len(train)
-        warmup = max(1, steps // 20)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup
-        )
-        model.compile(
-            keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0),
-            dice_bce,
-            metrics=[mask_dice],
-        )
-        run.write_environment()
-        training.fit(model, train, watched, run, epochs, callbacks=callbacks, title=title)
+        mask_training.fit(model, train, watched, run, epochs, rate, title)
         self.save(run.folder)
-        for folder in (cache, run.folder / "checkpoint"):
-            shutil.rmtree(folder, ignore_errors=True)
+        mask_training.clear(run)
         return self
 
     def _stored(self, images, masks, cache, name):
@@ -180,7 +161,7 @@ class LeuSAM:
             rows = self._embeddings(images) if self.frozen else self._resized(images)
             write_stream(paths[0], (count, *shapes[0]), kind, rows)
         if not paths[1].exists():
-            write_stream(paths[1], (count, side, side), np.uint8, _shrunk(masks, side))
+            write_stream(paths[1], (count, side, side), np.uint8, mask_training.shrunk(masks, side))
         return paths
 
     def _resized(self, images):
@@ -233,26 +214,14 @@ class LeuSAM:
 
     def save(self, folder):
         """Write leusam.json and leusam.weights.h5, each whole or not at all."""
-        folder = Path(folder)
         state = {"config": self.config, "frozen": self.frozen, "seed": self.seed}
-        write_whole(folder / "leusam.json", json.dumps(state, indent=1))
-        fresh = folder / "leusam.partial.weights.h5"
-        self.network.save_weights(fresh)
-        fresh.replace(folder / "leusam.weights.h5")
+        weight_files.keep(self.network, folder, "leusam", state)
 
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote: numbers and text only, so nothing in it is run."""
-        folder = Path(folder)
-        state = json.loads((folder / "leusam.json").read_text(encoding="utf-8"))
+        state = weight_files.kept(folder, "leusam")
         loaded = cls(state["config"], weights=None, seed=None)
         loaded.frozen, loaded.seed = state["frozen"], state["seed"]
-        loaded.network.load_weights(folder / "leusam.weights.h5")
+        loaded.network.load_weights(Path(folder) / "leusam.weights.h5")
         return loaded
-
-
-def _shrunk(masks, side):
-    """Each mask as uint8 (1, side, side), 255 inside, the share of the cell at its rim."""
-    for mask in masks:
-        plane = np.asarray(mask).astype(np.uint8) * 255
-        yield cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA)[None]

@@ -1,6 +1,5 @@
 """MIRNet-v2, the trained enhancement of Table 7's row "MirNET", on pairs of our own making."""
 
-import json
 import shutil
 import threading
 from pathlib import Path
@@ -11,10 +10,10 @@ import numpy as np
 from keras import layers, ops
 
 from smears import backend, training
+from smears import weights as weight_files
 from smears.arrays import write_stream
 from smears.images import resize
 from smears.pictures import order
-from smears.runs import write_whole
 
 SLOPE = 0.2  # of every leaky ReLU
 GROUPS = (1, 2, 4, 4)  # of the convolutions, in each recursive residual group
@@ -231,21 +230,16 @@ class Enhancer:
 
     def save(self, folder):
         """Write mirnet.json and mirnet.weights.h5, each whole or not at all."""
-        folder = Path(folder)
-        write_whole(folder / "mirnet.json", json.dumps(self.config | {"seed": self.seed}, indent=1))
-        fresh = folder / "mirnet.partial.weights.h5"
-        self.network.save_weights(fresh)
-        fresh.replace(folder / "mirnet.weights.h5")
+        weight_files.keep(self.network, folder, "mirnet", self.config | {"seed": self.seed})
 
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote: numbers and text only, so nothing in it is run."""
-        folder = Path(folder)
-        known = json.loads((folder / "mirnet.json").read_text(encoding="utf-8"))
+        known = weight_files.kept(folder, "mirnet")
         seed = known.pop("seed")
         loaded = cls(**known, seed=None)
         loaded.seed = seed
-        loaded.network.load_weights(folder / "mirnet.weights.h5")
+        loaded.network.load_weights(Path(folder) / "mirnet.weights.h5")
         return loaded
 
 

@@ -122,19 +122,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         Raises:
             InputError: not two classes, unequal lengths, or a class too small for a stage.
         """
-        y = np.asarray(y)
-        if len(y) != len(pictures) or len(y) == 0:
-            raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
-        groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
-        if validation is None:
-            pictures, y, groups, validation = held_out(pictures, y, groups, self.random_state)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) != 2:
-            raise InputError(
-                f"CoTCoNet tells two classes apart; these are {len(self.classes_)}: "
-                f"{', '.join(map(str, self.classes_))}."
-            )
-        self.positive_ = self.classes_[1] if self.positive is None else self.positive
+        pictures, y, groups, validation = accepted(self, pictures, y, groups, validation)
         self.facts_ = {"seconds": {}}
         self._open()
         codes, held = self._codes(y), self._codes(validation[1])
@@ -329,7 +317,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         began = time.perf_counter()
         settings = {**(self.mirnet or {})}
         run = self._stage(
-            "enhance", "mirnet", pictures=_hash(preparation.marks(pictures)),
+            "enhance", "mirnet", pictures=name_of(preparation.marks(pictures)),
             seed=self.random_state, **settings,
         )  # fmt: skip
         names = ("side", "features", "factor", "blocks", "groups")
@@ -351,7 +339,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         settings = {**(getattr(self, LEARNED[self.segment]) or {})}
         most = settings.pop("most", 400)
         run = self._stage(
-            "segment", self.segment, pictures=_hash(preparation.marks(pictures)), most=most,
+            "segment", self.segment, pictures=name_of(preparation.marks(pictures)), most=most,
             enhance=self._enhance_key, seed=self.random_state, **settings,
         )  # fmt: skip
         self._masks_key = run.folder.name
@@ -386,7 +374,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """(path, key) of the pictures, enhanced, segmented and cut out."""
         began = time.perf_counter()
         run = self._stage(
-            "prepare", pictures=_hash(preparation.marks(pictures)), size=self.size,
+            "prepare", pictures=name_of(preparation.marks(pictures)), size=self.size,
             enhance=self._enhance_key, masks=self._masks_key,
         )  # fmt: skip
         path = run.folder / "cells.npy"
@@ -402,7 +390,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
     def _kept(self, cells):
         """(path, key) of cells that are cut out already."""
-        run = self._stage("prepare", "given", pictures=_hash(preparation.marks(cells)))
+        run = self._stage("prepare", "given", pictures=name_of(preparation.marks(cells)))
         path = run.folder / "cells.npy"
         if not path.exists():
             write_stream(path, np.shape(cells), np.uint8, iter(cells))
@@ -439,7 +427,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         settings = {**(self.leugan or {})} if self.synthesise == "leugan" else {}
         side = settings.pop("size", self.size)
         run = self._stage(
-            "synthesise", self.synthesise, cells=key, rows=_hash(map(str, rows)), count=count,
+            "synthesise", self.synthesise, cells=key, rows=name_of(map(str, rows)), count=count,
             size=side, seed=self.random_state, **settings,
         )  # fmt: skip
         path = run.folder / "synthetic.npy"
@@ -465,7 +453,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             **(self.extractor or {}),
         )  # fmt: skip
         run = self._stage(
-            "extract", "-".join(self.features), train=train[1], labels=_hash(map(str, codes)),
+            "extract", "-".join(self.features), train=train[1], labels=name_of(map(str, codes)),
             validation=seen[1], **settings,
         )  # fmt: skip
         self._extractor_key = run.folder.name
@@ -503,7 +491,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             return ((whole - self.mean_) / self.scale_, x[1]), held
         settings = self.grafr or {}
         self.grafr_ = GraFR(**settings)
-        run = self._stage("rebuild", features=x[1], groups=_hash(groups), **settings)
+        run = self._stage("rebuild", features=x[1], groups=name_of(groups), **settings)
         path = run.folder / "rebuilt.npy"
         if path.exists():
             self.grafr_.fit(x[0], groups)
@@ -527,7 +515,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             from cotconet.selection import SineCosineSelector
 
             settings = self.selector or {}
-            known = {"features": key, "labels": _hash(map(str, codes)), "groups": _hash(groups)}
+            known = {"features": key, "labels": name_of(map(str, codes)), "groups": name_of(groups)}
             run = self._stage("select", **known, seed=self.random_state, **settings)
             path, key = run.folder / "support.npy", run.folder.name
             if not path.exists():
@@ -554,7 +542,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         x, key = x
         settings = self.hdlc or {}
         run = self._stage(
-            "classify", "hdlc", features=key, labels=_hash(map(str, codes)), kept=len(x[0]),
+            "classify", "hdlc", features=key, labels=name_of(map(str, codes)), kept=len(x[0]),
             seed=self.random_state, **settings,
         )  # fmt: skip
         self.hdlc_ = hdlc.fit_hdlc(run, x, codes, x_held, held, seed=self.random_state, **settings)
@@ -573,7 +561,7 @@ def _segmenter(name):
     return UNetSegmenter
 
 
-def _hash(texts):
+def name_of(texts):
     """16 hexadecimal digits that name a sequence of texts."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
@@ -594,7 +582,37 @@ def _turned(cells, count, seed):
     ]
 
 
-def held_out(pictures, y, groups, seed):
+def accepted(method, pictures, y, groups, validation):
+    """Check what a method's `fit` was given; sets its `classes_` and `positive_`.
+
+    Args:
+        method: estimator with `positive` and `random_state`. Others: as for `CoTCoNet.fit`.
+
+    Returns:
+        (pictures, y, groups, validation); a fifth, whole subjects, where no validation was given.
+
+    Raises:
+        InputError: not two classes, unequal lengths, or a positive class that is none of them.
+    """
+    y = np.asarray(y)
+    if len(y) != len(pictures) or len(y) == 0:
+        raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
+    groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
+    if validation is None:
+        pictures, y, groups, validation = _held_out(pictures, y, groups, method.random_state)
+    classes = method.classes_ = np.unique(y)
+    if len(classes) != 2:
+        raise InputError(
+            f"{type(method).__name__} tells two classes apart; these are {len(classes)}: "
+            f"{', '.join(map(str, classes))}."
+        )
+    if method.positive is not None and method.positive not in classes:
+        raise InputError(f"positive={method.positive!r} is none of {classes.tolist()}")
+    method.positive_ = classes[1] if method.positive is None else method.positive
+    return pictures, y, groups, validation
+
+
+def _held_out(pictures, y, groups, seed):
     """Keep a fifth for validation, whole subjects: (pictures, y, groups, (pictures, y)).
 
     Args: as `CoTCoNet.fit`, all as arrays but the pictures; seed: of the choice.

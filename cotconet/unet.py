@@ -1,7 +1,5 @@
 """U-Net and UNet++, the two segmenters that Table 7 puts in LeuSAM's place."""
 
-import json
-import shutil
 from pathlib import Path
 
 import cv2
@@ -9,13 +7,13 @@ import keras
 import numpy as np
 from keras import layers
 
+from cotconet import mask_training
 from cotconet.prompts import Prompted
-from cotconet.sam import dice_bce, mask_dice
 from cotconet.segmentation import one_piece
-from smears import backend, training
+from smears import backend
+from smears import weights as weight_files
 from smears.arrays import write_stream
 from smears.images import resize
-from smears.runs import write_whole
 
 # Filters of each level, by the networks' own papers.
 FILTERS = {"unet": (64, 128, 256, 512, 1024), "unet++": (32, 64, 128, 256, 512)}
@@ -128,35 +126,16 @@ class UNetSegmenter:
             *self._stored(images, masks, cache, "train"), self.side, self.side,
             batch_size=batch_size, augmenter=augmenter, shuffle=True, seed=self.seed,
         )  # fmt: skip
-        watched, callbacks = None, []
+        watched = None
         if validation is not None:
             watched = _Masked(
                 *self._stored(*validation, cache, "validation"), self.side, self.side,
                 batch_size=batch_size,
             )  # fmt: skip
-            callbacks = [
-                keras.callbacks.EarlyStopping(
-                    monitor="val_loss", patience=epochs, restore_best_weights=True
-                )
-            ]
-        steps = epochs * len(train)
-        warmup = max(1, steps // 20)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
-        )
-        self.network.compile(
-            keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0),
-            dice_bce,
-            metrics=[mask_dice],
-        )
-        run.write_environment()
-        training.fit(
-            self.network, train, watched, run, epochs, callbacks=callbacks,
-            title=title or self.network.name,
-        )  # fmt: skip
+        title = title or self.network.name
+        mask_training.fit(self.network, train, watched, run, epochs, learning_rate, title)
         self.save(run.folder)
-        for folder in (cache, run.folder / "checkpoint"):
-            shutil.rmtree(folder, ignore_errors=True)
+        mask_training.clear(run)
         return self
 
     def _stored(self, images, masks, cache, name):
@@ -167,14 +146,8 @@ class UNetSegmenter:
             squares = (resize(np.asarray(image), self.side)[None] for image in images)
             write_stream(paths[0], shape, np.uint8, squares)
         if not paths[1].exists():
-            planes = (
-                cv2.resize(
-                    np.asarray(mask).astype(np.uint8) * 255, (self.side, self.side),
-                    interpolation=cv2.INTER_AREA,
-                )[None]
-                for mask in masks
-            )  # fmt: skip
-            write_stream(paths[1], (len(masks), self.side, self.side), np.uint8, planes)
+            shape = (len(masks), self.side, self.side)
+            write_stream(paths[1], shape, np.uint8, mask_training.shrunk(masks, self.side))
         return paths
 
     def __call__(self, image):
@@ -199,21 +172,16 @@ class UNetSegmenter:
 
     def save(self, folder):
         """Write unet.json and unet.weights.h5, each whole or not at all."""
-        folder = Path(folder)
         state = {"kind": self.kind, "side": self.side, "filters": self.filters, "seed": self.seed}
-        write_whole(folder / "unet.json", json.dumps(state, indent=1))
-        fresh = folder / "unet.partial.weights.h5"
-        self.network.save_weights(fresh)
-        fresh.replace(folder / "unet.weights.h5")
+        weight_files.keep(self.network, folder, "unet", state)
 
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote: numbers and text only, so nothing in it is run."""
-        folder = Path(folder)
-        state = json.loads((folder / "unet.json").read_text(encoding="utf-8"))
+        state = weight_files.kept(folder, "unet")
         loaded = cls(state["kind"], side=state["side"], filters=state["filters"], seed=None)
         loaded.seed = state["seed"]
-        loaded.network.load_weights(folder / "unet.weights.h5")
+        loaded.network.load_weights(Path(folder) / "unet.weights.h5")
         return loaded
 
 

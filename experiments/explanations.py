@@ -101,7 +101,7 @@ def _material(options):
                 f"--task {options.task} has pictures and a network of its own: leave "
                 "--data and --model out."
             )
-        from smears.explain import control
+        from leukocytenet import control
 
         found = [control.trained(options.out, seed) for seed in options.seeds]
         _, frame, parts, audit = found[0]

@@ -267,9 +267,10 @@ def _draw(axis, picture, title, below):
 
 def _heat(axis, explanation, title):
     """A fine map on its own: laid over a picture its single pixels could not be seen."""
+    from smears.explain.overlay import strength
+
     _draw(axis, np.zeros((*explanation.map.shape, 3)), title, explanation.note)
-    top = np.percentile(explanation.map, 99) or 1
-    axis.imshow(explanation.map, cmap="viridis", vmin=0, vmax=top)
+    axis.imshow(strength(explanation.map), cmap="viridis", vmin=0, vmax=1)
 
 
 def _scale(figure, axes, **place):

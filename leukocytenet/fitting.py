@@ -175,12 +175,7 @@ def _backbone(task, s, store, mode):
     shape = (s["size"], s["size"], 3)
     path = weight_files.find(task.weights, s["trunk"])
     if path is not None:
-        network = baselines.backbone(s["model"], shape, None)
-        report = weight_files.load(network, path)
-        if not report.missing:
-            return network, f"ImageNet, from {path.name}"
-        network, last = weight_files.cut(network, report.missing)
-        return network, f"{path.name}, cut at {last} (the file lacks what follows)"
+        return weight_files.take(baselines.backbone(s["model"], shape, None), path)
     try:
         return baselines.backbone(s["model"], shape, "imagenet"), "ImageNet"
     except weight_files.NotAvailable as reason:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import warnings
 from importlib import import_module
 
 import numpy as np
@@ -80,11 +79,8 @@ def write(run):
 
 def summary(run):
     """What must stand beside an answer of this run's model: dict of title -> one line."""
-    predictions, data = run.predictions, run.facts.get("described", {})
-    found = run.facts.get("calibration") or calibration.of(predictions)
-    limits = _limits(run, data, predictions)
-    explained, external = _explanations(run)[0], _external(run)
-    answers = _answers(run, data, predictions, found, limits, explained, external)
+    answers = _known(run)["answers"]
+    predictions = run.predictions
     return {
         "Model": answers["model"],
         "Learned from": answers["sources"],
@@ -100,13 +96,22 @@ def text(run):
     return "\n".join(_lines(run)) + "\n"
 
 
-def _lines(run):
-    predictions = run.predictions
-    data = run.facts.get("described", {})
+def _known(run):
+    """All that the card tells: dict of data, limits, explained, scores, external, answers."""
+    predictions, data = run.predictions, run.facts.get("described", {})
     found = run.facts.get("calibration") or calibration.of(predictions)
     limits = _limits(run, data, predictions)
     (explained, scores), external = _explanations(run), _external(run)
     answers = _answers(run, data, predictions, found, limits, explained, external)
+    return {
+        "data": data, "limits": limits, "explained": explained, "scores": scores,
+        "external": external, "answers": answers,
+    }  # fmt: skip
+
+
+def _lines(run):
+    predictions, known = run.predictions, _known(run)
+    data, answers = known["data"], known["answers"]
     settings = "\n".join(f"- {key}: `{json.dumps(v)}`" for key, v in run.settings.items())
     return [
         f"# {run.settings['model']}, seed {run.settings['seed']}",
@@ -140,16 +145,16 @@ def _lines(run):
         *_by_class(predictions),
         "",
         f"- Calibration: {answers['calibration']}",
-        f"- Explanations: {explained}",
-        f"- Another data set: {external}",
-        *scores,
+        f"- Explanations: {known['explained']}",
+        f"- Another data set: {known['external']}",
+        *known["scores"],
         "",
         "## For what, and for what not",
         "",
         "- Meant for: research and teaching on methods that classify pictures of blood cells.",
         "- Not meant for: diagnosis, screening or any decision about a person; pictures unlike "
         "those above in stain, magnification, camera or kind (cells, fields); other classes.",
-        *(f"- {limit}" for limit in limits),
+        *(f"- {limit}" for limit in known["limits"]),
         "",
         "## What is assumed",
         "",
@@ -208,10 +213,7 @@ def _by_class(predictions):
         lambda matrix, number=number, score=score: metrics.of_class(matrix, number, score)
         for number in range(len(names)) for score in ("precision", "recall")
     ]  # fmt: skip
-    with warnings.catch_warnings():
-        # A resample without any picture of a class says nothing about it.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        found = tables.intervals([predictions], "test", several) if len(test) else []
+    found = tables.intervals([predictions], "test", several) if len(test) else []
     for number, name in enumerate(names):
         count = int((test["label"] == name).sum())
         cells = [tables.percent(one) for one in found[2 * number : 2 * number + 2]]

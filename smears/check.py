@@ -132,8 +132,7 @@ def _contents(frame):
     for label, own in frame.groupby("label"):
         row = {"class": label, "pictures": str(len(own))}
         row["subjects"] = str(subjects.get(label, 0)) if len(known) else "not known"
-        sizes = (own["width"].astype(str) + " x " + own["height"].astype(str)).value_counts()
-        row["size, pixels"] = sizes.index[0] + f" and {len(sizes) - 1} more" * (len(sizes) > 1)
+        row["size, pixels"] = likeness.sizes(own)
         row["mean R, G, B"] = ", ".join(f"{own[c].mean():.0f}" for c in ("red", "green", "blue"))
         rows.append(row)
     who = f"{known['subject'].nunique()} subjects" if len(known) else (

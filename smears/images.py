@@ -158,6 +158,23 @@ def resize(image, size):
     return cv2.resize(image, (size, size), interpolation=way)
 
 
+def reduced(image, longest):
+    """Reduce so far that the longer side has at most so many pixels; proportions are kept.
+
+    Args:
+        image: uint8 (height, width, 3). longest: pixels.
+
+    Returns:
+        uint8 (h, w, 3), area means; the picture itself where it is small enough.
+    """
+    height, width = image.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
 def tile(pictures, columns=8, gap=2):
     """Equal-sized pictures on one white sheet, row by row.
 

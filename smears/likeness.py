@@ -41,11 +41,10 @@ def compare(frame, seed=0):
     opened = [images.decode(path) for path in frame["path"].iloc[np.sort(chosen)]]
     one = float(np.mean([bodies(picture) == 1 for picture in opened]))
     inside = {name: _inside(means, entry["colours"]) for name, entry in MEASURED.items()}
-    sizes = (frame["width"].astype(str) + " x " + frame["height"].astype(str)).value_counts()
     rows = [
         {
             "set": "these pictures",
-            "size, pixels": sizes.index[0] + f" and {len(sizes) - 1} more" * (len(sizes) > 1),
+            "size, pixels": sizes(frame),
             "these within its colours": "-",
             "one stained body in": f"{100 * one:.0f}% of {len(opened)} opened",
         }
@@ -60,6 +59,12 @@ def compare(frame, seed=0):
             }
         )
     return pd.DataFrame(rows), _sentences(frame, means, inside, one, opened)
+
+
+def sizes(frame):
+    """The most frequent size of a catalogue's pictures, and how many others there are, as text."""
+    found = (frame["width"].astype(str) + " x " + frame["height"].astype(str)).value_counts()
+    return found.index[0] + f" and {len(found) - 1} more" * (len(found) > 1)
 
 
 def _inside(means, ranges):

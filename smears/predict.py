@@ -112,7 +112,7 @@ def _score(classifier, pairs, known, side):
         if size:
             measured = inspection.measure(picture, size)
             one.warnings = inspection.warnings(measured, size, known)
-        one.picture = small(picture, side)
+        one.picture = images.reduced(picture, side)
 
 
 def _explain(classifier, pairs, folder, explainer, side, answers):
@@ -128,18 +128,7 @@ def _explain(classifier, pairs, folder, explainer, side, answers):
         number = answers.index(one) + 1
         one.overlay_path = folder / f"{number:04d}_{one.path.stem}_{explainer}.png"
         images.save(laid, one.overlay_path)
-        one.overlay, one.note = small(laid, side), found.note
-
-
-def small(picture, side):
-    """A picture whose longer side is at most `side` pixels, proportions kept."""
-    import cv2
-
-    scale = side / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    size = [max(1, round(length * scale)) for length in picture.shape[1::-1]]
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        one.overlay, one.note = images.reduced(laid, side), found.note
 
 
 def table(answers, classes):

@@ -133,7 +133,7 @@ class Results:
             elif (
                 label in self.study.long
                 and self.options.profile == "quick"
-                and (not self.options.rows)
+                and not self.options.rows
             ):
                 self.missing[label] = f'takes minutes: ask for it, --rows "{label}"'
             for seed, fold in product(self.options.seeds, range(len(self.material.splits))):

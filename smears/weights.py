@@ -1,6 +1,7 @@
 """Pretrained weights from files: whole or partial, by layer name; and ImageNet's, if reachable."""
 
 import hashlib
+import json
 import re
 import socket
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from smears import InputError
+from smears import InputError, backend
+from smears.runs import write_whole
 
 # What a failed download taught this process, so that five rows do not try five times.
 _failed = []
@@ -178,6 +180,69 @@ def cut(network, missing):
         raise WrongFile(f"{network.name}: weights of its first layers are missing")
     last = network.layers[points[-1]]
     return Model(network.input, last.output, name=f"{network.name}_to_{last.name}"), last.name
+
+
+def take(network, path):
+    """Put a file's weights into a network, and cut it before the first layer that the file lacks.
+
+    Args:
+        network: functional Keras model. path: see `load`.
+
+    Returns:
+        (keras.Model, the network or its first part; in words what it starts from).
+
+    Raises:
+        FileNotFoundError, WrongFile: see `load` and `cut`.
+    """
+    path = Path(path)
+    return cut_off(network, load(network, path).missing, path)
+
+
+def cut_off(network, missing, path):
+    """As `take`, where the names of the layers that the file lacks are known."""
+    if not missing:
+        return network, f"ImageNet, from {path.name}"
+    network, last = cut(network, missing)
+    return network, f"{path.name}, cut at {last} (the file lacks what follows)"
+
+
+def hub(kind, preset):
+    """A backbone of keras-hub with the weights of a preset, downloaded.
+
+    Args:
+        kind: name of a class in keras_hub.models. preset: e.g. "resnet_18_imagenet".
+
+    Raises:
+        NotAvailable: it cannot be downloaded.
+    """
+    with backend.quiet_stderr():  # keras-hub imports TensorFlow where it is installed
+        import keras_hub
+    try:
+        return getattr(keras_hub.models, kind).from_preset(preset)
+    except Exception as problem:
+        # keras-hub, kagglesdk and requests each have their own errors for a missing network.
+        raise NotAvailable(
+            f"{preset} could not be downloaded ({type(problem).__name__}): give the path of a "
+            "file with weights, or weights=None."
+        ) from problem
+
+
+def keep(network, folder, name, settings):
+    """Write `<name>.json` and `<name>.weights.h5`, each whole or not at all.
+
+    Args:
+        network: Keras model. settings: JSON-able dict that builds it again.
+    """
+    folder = Path(folder)
+    write_whole(folder / f"{name}.json", json.dumps(settings, indent=1))
+    fresh = folder / f"{name}.partial.weights.h5"
+    network.save_weights(fresh)
+    fresh.replace(folder / f"{name}.weights.h5")
+
+
+def kept(folder, name):
+    """The settings that `keep` wrote: text and numbers, so nothing in them is run."""
+    return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _shapes(arrays):

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukocytenet import control
 from smears import catalogue, drawn, sources, splits
-from smears.explain import control
 from smears.runs import Run
 
 SIZE = 32

@@ -1,6 +1,5 @@
 """What the compared methods share: pictures in, probabilities out, trainings kept in a folder."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from cotconet.pipeline import held_out
+from cotconet.pipeline import accepted, name_of
 from cotconet.preparation import CHUNK, marks
 from smears import InputError, backend, images, model_files, training
 from smears import weights as weight_files
@@ -44,8 +43,9 @@ class Rival(ClassifierMixin, BaseEstimator):
     """Leukemic against normal pictures by one of the compared methods; used by its subclasses.
 
     A subclass gives `build`, and overrides what it does otherwise: `mode`, `rows`, `augmenter`,
-    `optimizer`, `learn`, `scores`. All of them see the whole picture, resized, and are stopped
-    by the validation part (assumed, one rule for all: CoTCoNet's paper says nothing).
+    `optimizer`, `train_network`, `learn`, `scores`. All of them see the whole picture, resized,
+    and are stopped by the validation part (assumed, one rule for all: CoTCoNet's paper says
+    nothing).
 
     Args:
         size: side of the input in pixels.
@@ -137,21 +137,7 @@ class Rival(ClassifierMixin, BaseEstimator):
             InputError: not two classes, or unequal lengths.
             smears.weights.NotAvailable: pretrained weights that cannot be downloaded.
         """
-        y = np.asarray(y)
-        if len(y) != len(pictures) or len(y) == 0:
-            raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
-        groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
-        if validation is None:
-            pictures, y, _, validation = held_out(pictures, y, groups, self.random_state)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) != 2:
-            raise InputError(
-                f"{type(self).__name__} tells two classes apart; these are {len(self.classes_)}: "
-                f"{', '.join(map(str, self.classes_))}."
-            )
-        if self.positive is not None and self.positive not in self.classes_:
-            raise InputError(f"positive={self.positive!r} is none of {self.classes_.tolist()}")
-        self.positive_ = self.classes_[1] if self.positive is None else self.positive
+        pictures, y, _, validation = accepted(self, pictures, y, groups, validation)
         self.facts_, self.arrays_ = {}, {}
         self._open()
         self.learn(self._part(pictures, y), self._part(*validation))
@@ -222,13 +208,10 @@ class Rival(ClassifierMixin, BaseEstimator):
 
     # === Shared work ===
 
-    def trained(self, train, held):
-        """A network of `build`, trained under a Run of its own, or the one that is kept there.
-
-        Cross-entropy on the logits: Keras clips a probability, and where it does, JAX has no
-        gradient left.
-        """
-        run = self.kept("network", train, held)
+    def trained(self, train, held, **settings):
+        """A trained network, under a Run of its own named by the Parts and these settings too, or
+        the one that is kept there."""
+        run = self.kept("network", train, held, **settings)
         path = run.folder / "network.keras"
         if path.exists():
             network = model_files.load(path)
@@ -238,11 +221,8 @@ class Rival(ClassifierMixin, BaseEstimator):
             precision = run.facts.get("precision", backend.precision())
             with backend.policy(precision):
                 network, kind = self.build(train)
-            run.note(
-                precision=precision, weights=kind, parameters=network.count_params(),
-                epochs_at_most=self.epochs,
-            )  # fmt: skip
-            self._fit_network(network, train, held, run)
+            run.note(precision=precision, weights=kind, parameters=network.count_params())
+            self.train_network(network, train, held, run)
             fresh = run.folder / "network.partial.keras"
             network.save(fresh, include_optimizer=False)
             fresh.replace(path)
@@ -251,7 +231,12 @@ class Rival(ClassifierMixin, BaseEstimator):
         self.facts_ |= {name: run.facts[name] for name in ("weights", "parameters", "precision")}
         return network
 
-    def _fit_network(self, network, train, held, run):
+    def train_network(self, network, train, held, run):
+        """Train what `build` gave, in a Run.
+
+        Cross-entropy on the logits: Keras clips a probability, and where it does, JAX has no
+        gradient left.
+        """
         units = network.output_shape[-1]
         sets = [
             self.pictures(train, units, self.rows(train.codes), shuffle=True,
@@ -336,11 +321,6 @@ class Rival(ClassifierMixin, BaseEstimator):
             for start in range(0, len(pictures), CHUNK):
                 rows = range(start, min(start + CHUNK, len(pictures)))
                 yield from pool.map(lambda row: self.view(pictures[row]), rows)
-
-
-def name_of(texts):
-    """16 hexadecimal digits that name a sequence of texts."""
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def oversampled(codes, seed):

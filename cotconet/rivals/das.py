@@ -124,32 +124,14 @@ class Das(Rival):
         if self.weights is None:
             return with_head(backbone), "random"
         if self.weights == "imagenet":
-            backbone.set_weights(_download().get_weights())
+            backbone.set_weights(weight_files.hub("ResNetBackbone", PRESET).get_weights())
             return with_head(backbone), "ImageNet"
         path = Path(self.weights)
-        missing = _load(backbone, path)
-        kind = f"ImageNet, from {path.name}"
-        if missing:
-            backbone, last = weight_files.cut(backbone, missing)
-            kind = f"{path.name}, cut at {last} (the file lacks what follows)"
+        backbone, kind = weight_files.cut_off(backbone, _load(backbone, path), path)
         return with_head(backbone), kind
 
     def optimizer(self, steps):
         return TwoRates(self.learning_rate)
-
-
-def _download():
-    """keras-hub's ResNet-18 with its ImageNet weights."""
-    with backend.quiet_stderr():
-        import keras_hub
-    try:
-        return keras_hub.models.ResNetBackbone.from_preset(PRESET)
-    except Exception as problem:
-        # keras-hub, kagglesdk and requests each have their own errors for a missing network.
-        raise weight_files.NotAvailable(
-            f"{PRESET} could not be downloaded ({type(problem).__name__}): give the path of a "
-            "file with weights, or weights=None."
-        ) from problem
 
 
 def _load(backbone, path):

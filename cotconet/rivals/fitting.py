@@ -10,6 +10,7 @@ from cotconet.fitting import FIELDS, shares
 from cotconet.preparation import Files
 from cotconet.rivals.classifier import oversampled
 from smears import weights as weight_files
+from smears.splits import PARTS
 from smears.study import Unavailable
 
 
@@ -55,9 +56,6 @@ def train(task, run):
     run.write_predictions(
         pd.concat(frames, ignore_index=True), task.classes, np.concatenate(scores)[:, order]
     )
-
-
-PARTS = ("train", "validation", "test")
 
 
 def _fit(model, part):

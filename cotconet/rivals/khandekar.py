@@ -20,7 +20,6 @@ become a label, and its rows for ALL-IDB1 and ALL-IDB2 are the same four numbers
 """
 
 import hashlib
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -37,7 +36,7 @@ from cotconet.rivals.mosaic import Boxed
 from cotconet.rivals.yolov4 import ANCHORS_A_HEAD, STRIDES, decode, yolov4
 from cotconet.rivals.yolov4_loss import YOLOv4Loss
 from cotconet.segmentation import otsu_watershed
-from smears import backend, model_files, training
+from smears import training
 from smears.normalisation import SettleNormalisation
 
 CONFIDENCE = 0.25  # darknet's default threshold of a detection
@@ -85,32 +84,20 @@ class Khandekar(Rival):
     settled = 1
 
     def learn(self, train, held):
-        """Find anchors, train the network under a Run of its own or take the one kept there."""
+        """Find anchors, then train the network."""
         sides = np.concatenate([rows[:, 2:] - rows[:, :2] for rows in train.boxes])
         anchors = box.anchors(sides, seed=self.random_state)
         self.arrays_["anchors"] = anchors
-        run = self.kept("network", train, held, boxes=[_digest(train), _digest(held)])
-        path = run.folder / "network.keras"
-        if path.exists():
-            self.network_ = model_files.load(path)
-        else:
-            self._train(train, held, run)
-            fresh = run.folder / "network.partial.keras"
-            self.network_.save(fresh, include_optimizer=False)
-            fresh.replace(path)
-            shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
-        self.history_ = run.history
-        self.facts_ |= {name: run.facts[name] for name in ("weights", "parameters", "precision")}
+        self.network_ = self.trained(train, held, boxes=[_digest(train), _digest(held)])
         self.facts_["pictures_without_a_box"] = sum(not len(rows) for rows in train.boxes)
         self.facts_["map_validation"] = self._map(held)
 
-    def _train(self, train, held, run):
-        backend.seed(self.random_state)
-        precision = run.facts.get("precision", backend.precision())
-        with backend.policy(precision):
-            self.network_ = yolov4(self.size, 2, width=self.width, depth=self.depth)
-        kind = SCRATCH if self.weights is None else _started(self.network_, self.weights)
-        run.note(precision=precision, weights=kind, parameters=self.network_.count_params())
+    def build(self, train):
+        network = yolov4(self.size, 2, width=self.width, depth=self.depth)
+        return network, SCRATCH if self.weights is None else _started(network, self.weights)
+
+    def train_network(self, network, train, held, run):
+        """Train by the three heads' losses with darknet's rate."""
         sets = [
             Boxed(train.store, train.truths, batch_size=self.batch_size, augment=True,
                   shuffle=True, seed=self.random_state),
@@ -122,8 +109,8 @@ class Khandekar(Rival):
         falls = total * 8 // 10, total * 9 // 10
         rate = Steps(self.learning_rate, min(BURN_IN, total // 10), falls)
         losses = [YOLOv4Loss(self.arrays_["anchors"], head) for head in range(len(STRIDES))]
-        self.network_.compile(keras.optimizers.SGD(rate, momentum=0.949), losses)
-        self._prepare_once(sets[1][0][1])
+        network.compile(keras.optimizers.SGD(rate, momentum=0.949), losses)
+        _prepare_once(network, sets[1][0][1])
         plain = Boxed(train.store, train.truths, batch_size=self.batch_size, shuffle=True,
                       seed=self.random_state)  # fmt: skip
         callbacks = [
@@ -133,19 +120,9 @@ class Khandekar(Rival):
             ),
         ]
         training.fit(
-            self.network_, *sets, run, epochs, callbacks=callbacks, title="Khandekar",
+            network, *sets, run, epochs, callbacks=callbacks, title="Khandekar",
             shown={"loss": "loss", "validation": "val_loss"},
         )  # fmt: skip
-
-    def _prepare_once(self, truth):
-        """Make the optimizer's and the losses' variables before the training step is compiled.
-
-        TensorFlow would compile the step once to make them and then again without.
-        """
-        network = self.network_
-        network.optimizer.build(network.trainable_variables)
-        nothing = [np.zeros((len(truth[0]), *x.shape[1:]), np.float32) for x in network.outputs]
-        network.compute_loss(y=truth, y_pred=nothing)
 
     def scores(self, part):
         return np.array([
@@ -251,6 +228,16 @@ def _clean(places, confidences):
         kept.append(np.column_stack([places[rows], scores, np.full(len(rows), code)]))
     kept = np.concatenate(kept)
     return kept[np.argsort(-kept[:, 4], kind="stable")]
+
+
+def _prepare_once(network, truth):
+    """Make the optimizer's and the losses' variables before the training step is compiled.
+
+    TensorFlow would compile the step once to make them and then again without.
+    """
+    network.optimizer.build(network.trainable_variables)
+    nothing = [np.zeros((len(truth[0]), *x.shape[1:]), np.float32) for x in network.outputs]
+    network.compute_loss(y=truth, y_pred=nothing)
 
 
 def _started(network, path):

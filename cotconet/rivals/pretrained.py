@@ -1,7 +1,5 @@
 """keras.applications' DenseNets for the compared methods, with the weights that can be had."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 
@@ -33,12 +31,7 @@ def densenet(name, size, weights):
     network = constructor(weights=None, **arguments)
     if weights is None:
         return network, "random"
-    path = Path(weights)
-    report = weight_files.load(network, path)
-    if not report.missing:
-        return network, f"ImageNet, from {path.name}"
-    network, last = weight_files.cut(network, report.missing)
-    return network, f"{path.name}, cut at {last} (the file lacks what follows)"
+    return weight_files.take(network, weights)
 
 
 def scale_start(network, part, mode):

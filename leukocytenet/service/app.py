@@ -181,7 +181,7 @@ class _Served:
             raise Busy(30)
         try:
             # Its superpixels are found in the picture itself.
-            small = heat.reduced(picture, max(heat.REGIONS, self.classifier.size))
+            small = images.reduced(picture, max(heat.REGIONS, self.classifier.size))
             return function(self.worker.lend(), [small], target)[0]
         finally:
             self.long.release()

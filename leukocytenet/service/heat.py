@@ -3,11 +3,12 @@
 import base64
 import io
 
-import cv2
 import numpy as np
 from PIL import Image
 
+from smears import images
 from smears.explain.lime import AGAINST, FOR
+from smears.explain.overlay import strength
 
 PREVIEW = 640  # longer side in pixels
 REGIONS = 384  # longer side of a picture in which superpixels are sought
@@ -21,20 +22,18 @@ def layer(explanation):
 
     Returns:
         uint8 (h, w, 4), RGBA. With regions and weights (LIME) green speaks for, orange against
-        the class; else the colours of `smears.explain.overlay`, where the strongest percent of
-        the pixels has the full colour.
+        the class; else the colours and the strength of `smears.explain.overlay`.
     """
     if explanation.weights is None:
         from matplotlib import colormaps
 
-        heat = explanation.map
-        strength = np.minimum(heat / (np.percentile(heat, 99) or heat.max() or 1.0), 1)
-        colour = np.round(255 * colormaps["viridis"](strength)[..., :3])
+        opacity = strength(explanation.map)
+        colour = np.round(255 * colormaps["viridis"](opacity)[..., :3])
     else:
         signed = np.asarray(explanation.weights)[explanation.regions]
-        strength = np.abs(signed) / max(np.abs(signed).max(), 1e-12)
+        opacity = np.abs(signed) / max(np.abs(signed).max(), 1e-12)
         colour = np.where((signed > 0)[..., None], FOR, AGAINST)
-    alpha = np.round(255 * np.clip(strength, 0, 1))
+    alpha = np.round(255 * np.clip(opacity, 0, 1))
     return np.concatenate([colour, alpha[..., None]], axis=2).astype(np.uint8)
 
 
@@ -43,19 +42,9 @@ def png(picture):
     return _encoded(picture, "PNG", compress_level=3)
 
 
-def reduced(picture, longest):
-    """uint8 (h, w, 3) with its proportions, its longer side at most so many pixels."""
-    height, width = picture.shape[:2]
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
 def preview(picture):
     """base64 text of a small JPEG of uint8 (h, w, 3), for browsers that show no TIFF."""
-    return _encoded(reduced(picture, PREVIEW), "JPEG", quality=90)
+    return _encoded(images.reduced(picture, PREVIEW), "JPEG", quality=90)
 
 
 def _encoded(picture, kind, **options):

@@ -21,11 +21,20 @@ def fit(heat, picture):
     return sized / sized.max()
 
 
+def strength(heat):
+    """How strong a map's colours are, float (h, w) in [0, 1].
+
+    The strongest percent of the pixels is 1, as Smilkov et al. 2017 (arXiv 1706.03825, section 2)
+    draw gradients, a few of which would leave all others dark.
+
+    Args:
+        heat: float (h, w) in [0, 1].
+    """
+    return np.minimum(heat / (np.percentile(heat, 99) or heat.max() or 1.0), 1)
+
+
 def overlay(picture, explanation, opacity=0.5):
     """The picture under its heat map, from dark blue (0) to yellow (matplotlib's viridis).
-
-    The strongest percent of the pixels has the full colour, as Smilkov et al. 2017 (arXiv
-    1706.03825, section 2) draw gradients, a few of which would leave all others dark.
 
     Args:
         picture: uint8 (h, w, 3) RGB. explanation: smears.explain.Explanation of that size.
@@ -42,6 +51,5 @@ def overlay(picture, explanation, opacity=0.5):
     heat = explanation.map
     if heat.shape != picture.shape[:2]:
         raise ValueError(f"a map {heat.shape} on a picture {picture.shape[:2]}: sizes must agree")
-    top = np.percentile(heat, 99) or heat.max() or 1.0
-    colours = 255 * colormaps["viridis"](np.minimum(heat / top, 1))[..., :3]
+    colours = 255 * colormaps["viridis"](strength(heat))[..., :3]
     return np.round((1 - opacity) * picture + opacity * colours).astype(np.uint8)

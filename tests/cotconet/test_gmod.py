@@ -227,17 +227,17 @@ def test_pretrained_weights_go_in_under_the_name_of_their_size(monkeypatch):
     keras_hub = pytest.importorskip("keras_hub")
     asked = []
 
-    def download(preset):
-        asked.append(preset)
+    def download(kind, preset):
+        asked.append((kind, preset))
         return _shaken(keras_hub.models.ViTBackbone(
             image_shape=(224, 224, 3), patch_size=32, num_layers=1, num_heads=3, hidden_dim=48,
             mlp_dim=192,
         ))  # fmt: skip
 
-    monkeypatch.setattr(gmod, "_download", download)
+    monkeypatch.setattr(gmod.weight_files, "hub", download)
     monkeypatch.setattr(gmod, "PRESETS", {(32, 1, 48): "tiny"})
     model = GMod((224, 224, 3), 32, 48, 1, 3, weights="imagenet21k")
-    assert asked == ["tiny"]
+    assert asked == [("ViTBackbone", "tiny")]
     assert np.std(model.get_layer("block1_norm1").get_weights()[1]) > 0.05
     with pytest.raises(ValueError, match="no ImageNet-21k weights for"):
         GMod(**SMALL, weights="imagenet21k")
@@ -251,7 +251,7 @@ def test_without_network_the_pretrained_weights_are_said_to_be_unavailable(monke
 
     monkeypatch.setattr(keras_hub.models.ViTBackbone, "from_preset", unreachable)
     with pytest.raises(NotAvailable, match=r"could not be downloaded \(ConnectionError\).*file"):
-        gmod._download("vit_base_patch16_224_imagenet21k")
+        gmod.weight_files.hub("ViTBackbone", "vit_base_patch16_224_imagenet21k")
 
 
 def test_weights_come_from_a_file(tmp_path):

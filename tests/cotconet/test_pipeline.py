@@ -160,7 +160,7 @@ def test_classes_at_parity_need_no_synthesis(cells, held, monkeypatch, fitted):
 
 
 def test_without_validation_a_fifth_is_held_out_by_subject(cells):
-    kept, y, groups, (held, held_y) = pipeline.held_out(*cells, 0)
+    kept, y, groups, (held, held_y) = pipeline._held_out(*cells, 0)
     assert len(kept) == len(y) == len(groups)
     assert len(kept) + len(held) == 20
     assert 2 <= len(held_y) <= 6

@@ -141,11 +141,6 @@ def test_a_file_named_twice_is_answered_once_and_strays_are_passed_over(tmp_path
     assert [path.name for path, _ in found] == ["a.png", "b.jpg"]
 
 
-def test_small_keeps_proportions_and_never_enlarges():
-    assert predict.small(np.zeros((100, 50, 3), np.uint8), 40).shape == (40, 20, 3)
-    assert predict.small(np.zeros((10, 5, 3), np.uint8), 40).shape == (10, 5, 3)
-
-
 def test_help_starts_no_backend():
     code = (
         "import sys; from leukocytenet import predict\n"

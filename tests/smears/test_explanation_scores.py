@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukocytenet import control
 from smears import InputError, catalogue, drawn, images
 from smears.classifier import Classifier
-from smears.explain import Explanation, control, overlap, scoring, table
+from smears.explain import Explanation, overlap, scoring, table
 from smears.runs import Run
 from smears.tables import unit_of
 

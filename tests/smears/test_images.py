@@ -262,3 +262,8 @@ def test_an_empty_mask_is_read_and_one_that_numbers_its_parts_is_refused():
     assert not images.read_mask(_mask([[0, 0], [0, 0]])).any()
     with pytest.raises(images.BadImage, match="levels up to 2: a mask has 0 background"):
         images.read_mask(_mask([[0, 1], [2, 0]]))
+
+
+def test_reducing_keeps_proportions_and_never_enlarges():
+    assert images.reduced(np.zeros((100, 50, 3), np.uint8), 40).shape == (40, 20, 3)
+    assert images.reduced(np.zeros((10, 5, 3), np.uint8), 40).shape == (10, 5, 3)

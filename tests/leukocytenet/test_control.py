@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from leukocytenet import control
 from smears import drawn
 from smears.classifier import Classifier
-from smears.explain import control, gradcam, overlap, scoring
+from smears.explain import gradcam, overlap, scoring
 
 
 def test_the_two_classes_differ_in_the_nucleus_alone():

@@ -1,0 +1,55 @@
+"""How networks that give masks are trained, LeuSAM and those that Table 7 puts in its place."""
+
+import shutil
+
+import cv2
+import keras
+import numpy as np
+
+from cotconet.sam import dice_bce, mask_dice
+from smears import training
+
+
+def fit(model, train, validation, run, epochs, learning_rate, title):
+    """Train on batches of pictures and masks: Dice and cross-entropy, AdamW (assumed, C9).
+
+    Weight decay 0.01, a short warm-up and cosine decay; with validation the weights of the epoch
+    with its least loss are kept.
+
+    Args:
+        model: keras.Model that gives logits (n, side, side).
+        train: keras.utils.PyDataset. validation: one, or None.
+        run: smears.runs.Run, which a killed training goes on from.
+        epochs, learning_rate: of the training. title: on the progress bar.
+    """
+    steps = epochs * len(train)
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
+    )
+    model.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0), dice_bce,
+        metrics=[mask_dice],
+    )  # fmt: skip
+    callbacks = []
+    if validation is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss", patience=epochs, restore_best_weights=True
+            )
+        )
+    run.write_environment()
+    training.fit(model, train, validation, run, epochs, callbacks=callbacks, title=title)
+
+
+def clear(run):
+    """Remove what a finished training needs no more: its inputs and its checkpoints."""
+    for name in ("cache", "checkpoint"):
+        shutil.rmtree(run.folder / name, ignore_errors=True)
+
+
+def shrunk(masks, side):
+    """Each mask as uint8 (1, side, side), 255 inside, the share of the cell at its rim."""
+    for mask in masks:
+        plane = np.asarray(mask).astype(np.uint8) * 255
+        yield cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA)[None]
