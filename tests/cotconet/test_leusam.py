@@ -184,8 +184,11 @@ def test_bad_masks_are_named(untrained, tmp_path):
 
 def test_validation_boxes_are_never_jittered(untrained, tmp_path, monkeypatch):
     model, (images, masks), seen = untrained, _cells(4), []
-    monkeypatch.setattr(leusam.mask_training.training, "fit", lambda m, train, held, *_, **__: seen.append(
-        (train.jitter, held.jitter, train.shuffle, held.shuffle, held.augmenter)))  # fmt: skip
+
+    def fit(model, train, held, *_, **__):
+        seen.append((train.jitter, held.jitter, train.shuffle, held.shuffle, held.augmenter))
+
+    monkeypatch.setattr(leusam.mask_training.training, "fit", fit)
     model.fit(images, masks, Run(tmp_path, "r", {}), jitter=0.3, validation=(images, masks))
     assert seen == [(0.3, 0.0, True, False, None)]
 
