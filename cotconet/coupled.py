@@ -137,12 +137,7 @@ def fit_extractor(
     # Logits: Keras clips a probability, and where it does, JAX has no gradient left.
     head = layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="head")
     whole = keras.Model(model.input, head(model.output))
-    steps = epochs * len(sets[0])
-    rise = max(1, int(warmup * steps))
-    # Keras counts the steps of the decay from the end of the warm-up.
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - rise), warmup_target=learning_rate, warmup_steps=rise
-    )
+    rate = training.warmed_cosine(learning_rate, epochs * len(sets[0]), warmup)
     whole.compile(
         keras.optimizers.AdamW(rate, weight_decay=weight_decay, clipnorm=clipnorm),
         keras.losses.BinaryCrossentropy(from_logits=True),

@@ -85,7 +85,7 @@ def shares(count, seed):
 def _synthetic_rows(count, part, label, frame):
     """Catalogue rows of synthetic pictures, which have no file."""
     folder = frame["path"].iloc[0].rpartition("/")[0]
-    paths = [f"{folder}/synthetic-{part}-{number:05d}" for number in range(count)]
+    paths = [f"{folder}/{recipe.SYNTHETIC}{part}-{number:05d}" for number in range(count)]
     return pd.DataFrame(
         {"path": paths, "subject": "", "source": paths, "part": part, "label": label}
     )

@@ -16,6 +16,8 @@ POSITIVE = ("ALL", "B-ALL", "immature")
 # 10% of the images are tested, at image level (derived, C29); the paper names no
 # validation part: as many are taken for it (assumed, C29).
 PAPER_SPLIT = ("image", 10)
+# How the names of pictures begin that have no file, in predictions made under that protocol.
+SYNTHETIC = "synthetic-"
 
 
 # What the paper leaves open or contradicts, for model cards: topic -> numbers in DEVIATIONS.md.

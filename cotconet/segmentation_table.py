@@ -1,4 +1,4 @@
-"""How well leukocytes are found: LeuSAM and colour thresholds against true masks."""
+"""How well leukocytes are found: LeuSAM, U-Net, UNet++ and a colour threshold, by true masks."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,23 +15,36 @@ from smears.augmentation import Augmenter
 from smears.runs import Run, hardware, write_whole
 
 THRESHOLD = "Otsu + watershed"
+# Label -> kind of `unet.UNetSegmenter`; None: LeuSAM.
+METHODS = {"LeuSAM": None, "U-Net": "unet", "UNet++": "unet++"}
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Sizes of one profile: arguments of `LeuSAM` and of its `fit`, and of drawn smears."""
+    """Sizes of one profile: arguments of `LeuSAM`, of its `fit`, of U-Nets, of drawn smears."""
 
     network: dict
     training: dict
+    unet: dict
     drawn: dict = field(default_factory=dict)
 
 
 DRAWN = {"classes": "all-normal", "size": 128}
+NARROW = [16, 32, 64, 128, 256]
 PROFILES = {
-    "quick": Profile({"size": "tiny"}, {"epochs": 40}, {**DRAWN, "subjects": 12, "images": 6}),
-    "laptop": Profile({"size": "small"}, {"epochs": 40}, {**DRAWN, "subjects": 40, "images": 5}),
-    "paper": Profile({"size": "base"}, {"epochs": 10}, {**DRAWN, "subjects": 40, "images": 5}),
-}
+    "quick": Profile(
+        {"size": "tiny"}, {"epochs": 40}, {"side": 64, "filters": NARROW},
+        {**DRAWN, "subjects": 12, "images": 6},
+    ),
+    "laptop": Profile(
+        {"size": "small"}, {"epochs": 40}, {"side": 128, "filters": NARROW},
+        {**DRAWN, "subjects": 40, "images": 5},
+    ),
+    "paper": Profile(
+        {"size": "base"}, {"epochs": 10}, {"side": 256, "epochs": 60},
+        {**DRAWN, "subjects": 40, "images": 5},
+    ),
+}  # fmt: skip
 # A smear has no up and cells have many sizes; where the encoder is trained (assumed, C9).
 AUGMENTER = Augmenter(
     rotation_range=20, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.15,
@@ -68,8 +81,8 @@ class Comparison:
     """Data, split, trainings and scores of one command.
 
     Args:
-        options: argparse.Namespace with data, profile, seeds (list of int), weights (path or
-            None), skip_bad and out (Path).
+        options: argparse.Namespace with data, profile, methods (keys of `METHODS`), seeds (list of
+            int), weights (path or None), skip_bad and out (Path).
     """
 
     def __init__(self, options):
@@ -86,7 +99,6 @@ class Comparison:
         ((self.parts, self.audit, self.split),) = splits.stored(
             self.frame, self.fingerprint, options.out / "splits"
         )
-        self.titles = []
 
     @cached_property
     def test(self):
@@ -97,39 +109,70 @@ class Comparison:
         return Cells(self.frame[(self.parts == part).to_numpy()].reset_index(drop=True))
 
     def train(self):
-        """Train a LeuSAM for each seed that has no scores yet; returns the runs."""
-        return [self._run(seed) for seed in self.options.seeds]
+        """Train each method and seed that has no scores yet: dict of method -> runs."""
+        return {
+            method: [self._run(method, seed) for seed in self.options.seeds]
+            for method in self.options.methods
+        }
 
-    def _run(self, seed):
-        network, weights = self.profile.network, self.options.weights
-        settings = {
-            "model": "LeuSAM", **network, "weights": weights.name if weights else "auto",
-            **self.profile.training, "seed": seed, "data": self.fingerprint, "split": self.split,
-        }  # fmt: skip
-        run = Run(self.options.out / "runs", f"LeuSAM seed {seed}", settings)
+    def _run(self, method, seed):
+        settings, make = self._asked(METHODS[method], seed)
+        run = Run(self.options.out / "runs", f"{method} seed {seed}", settings)
         if not (run.folder / "scores.csv").exists():
-            backend.start()
-            from cotconet.leusam import LeuSAM
-
-            model = LeuSAM(**network, weights=weights or "auto", seed=seed)
+            run.write_environment()
+            model = make()
             train, held = self._cells("train"), self._cells("validation")
             model.fit(
                 train.images, train.masks, run, validation=(held.images, held.masks),
-                augmenter=None if model.frozen else AUGMENTER, title=f"LeuSAM seed {seed}",
-                **self.profile.training,
+                augmenter=None if getattr(model, "frozen", False) else AUGMENTER,
+                title=f"{method} seed {seed}", epochs=settings["epochs"],
             )  # fmt: skip
             run.note(title=model.title)
-            write_whole(run.folder / "scores.csv", self._scores(model).to_csv(index=False))
+            boxes = {"–": False} if METHODS[method] else {"true": True, "threshold": False}
+            write_whole(run.folder / "scores.csv", self._scores(model, boxes).to_csv(index=False))
         return run
 
-    def _scores(self, model):
-        """A row for each test picture: its Dice and IoU by the true box, and by the threshold's."""
+    def _asked(self, kind, seed):
+        """(settings of a training, function that makes the untrained model)."""
+        network, weights = self.profile.network, self.options.weights
+        common = {**self.profile.training, "seed": seed, "data": self.fingerprint,
+                  "split": self.split}  # fmt: skip
+        if kind:
+            sizes = {**self.profile.unet}
+            common["epochs"] = sizes.pop("epochs", common["epochs"])
+
+            def make():
+                backend.start()
+                from cotconet.unet import UNetSegmenter
+
+                return UNetSegmenter(kind, **sizes, seed=seed)
+
+            return {"model": kind, **sizes, **common}, make
+
+        def make():
+            backend.start()
+            from cotconet.leusam import LeuSAM
+
+            return LeuSAM(**network, weights=weights or "auto", seed=seed)
+
+        return {
+            "model": "LeuSAM", **network, "weights": weights.name if weights else "auto", **common
+        }, make  # fmt: skip
+
+    def _scores(self, model, boxes):
+        """A row for each test picture and box: its Dice and IoU.
+
+        Args:
+            boxes: dict of the box's name -> whether it is the true one, else the model's own way.
+        """
         cells = self.test
-        ways = {
-            "true": model.masks(cells.images, [region.box(mask, 0) for mask in cells.masks]),
-            "threshold": model.masks(cells.images),
-        }
-        return pd.concat([self._table(masks, box) for box, masks in ways.items()])
+        around = [region.box(mask, 0) for mask in cells.masks]
+        return pd.concat(
+            [
+                self._table(model.masks(cells.images, around if true else None), name)
+                for name, true in boxes.items()
+            ]
+        )
 
     def _table(self, masks, box):
         pairs = list(zip(masks, self.test.masks, strict=True))
@@ -143,24 +186,30 @@ class Comparison:
         return self._table([otsu_watershed(cells.images[i]) for i in range(len(cells.masks))], "–")
 
     def table(self, runs):
-        """(DataFrame of texts, caption lines)."""
-        scores = [pd.read_csv(run.folder / "scores.csv", keep_default_na=False) for run in runs]
-        title = runs[0].facts["title"]
+        """(DataFrame of texts, caption lines) of what `train` returned."""
+        scores = {
+            method: [pd.read_csv(run.folder / "scores.csv", keep_default_na=False) for run in own]
+            for method, own in runs.items()
+        }
         rows = []
         for label in sorted(set(self.threshold["label"])):
             rows.append(_row(THRESHOLD, label, "–", [self.threshold]))
-            rows += [_row(title, label, box, scores) for box in ("threshold", "true")]
+            for method, found in scores.items():
+                title = runs[method][0].facts["title"]
+                boxes = ("–",) if METHODS[method] else ("threshold", "true")
+                rows += [_row(title, label, box, found) for box in boxes]
+        several = [run for own in runs.values() for run in own]
         names = " + ".join(spec.split(":")[0] for spec in self.options.data)
-        machines = " and ".join(sorted({run.hardware for run in runs} - {""})) or hardware()
+        machines = " and ".join(sorted({run.hardware for run in several} - {""})) or hardware()
         lines = [
             f"Profile {self.options.profile}; data: {names}, {len(self.frame)} images; seeds: "
-            f"{len(runs)}; trained on {machines}.",
+            f"{len(self.options.seeds)}; trained on {machines}.",
             self.audit.line,
             "Cell: nucleus and cytoplasm. Mean over the test part's images of each one's Dice and "
             "IoU at its own size; 95% interval from a bootstrap over subjects (where unknown, "
-            "source images)" + (" and seeds." if len(runs) > 1 else "."),
+            "source images)" + (" and seeds." if len(self.options.seeds) > 1 else "."),
             "Box: what prompts LeuSAM. threshold: round the mask of the row above; true: round the "
-            "true mask, which at least tells where the cell is and how large.",
+            "true mask, which at least tells where the cell is and how large. –: no prompt.",
             "The threshold's constants were chosen on Zheng et al.'s images, test images included "
             "(C8), which flatters its row on them.",
         ]
@@ -169,21 +218,24 @@ class Comparison:
         return pd.DataFrame(rows), lines
 
     def sheet(self, run, path, count=12):
-        """Contact sheet of the test pictures that LeuSAM does worst, by the threshold's box.
+        """Contact sheet of the test pictures that a run's network does worst, without true boxes.
 
         Three columns a picture: itself, the true mask, ours. Returns the path.
         """
         backend.start()
-        from cotconet.leusam import LeuSAM
+        if run.settings["model"] == "LeuSAM":
+            from cotconet.leusam import LeuSAM as Segmenter
+        else:
+            from cotconet.unet import UNetSegmenter as Segmenter
 
-        cells, model = self.test, LeuSAM.load(run.folder)
+        cells, model = self.test, Segmenter.load(run.folder)
         scores = pd.read_csv(run.folder / "scores.csv", keep_default_na=False)
-        scores = scores[scores["box"] == "threshold"]["dice"].to_numpy()
+        scores = scores[scores["box"] != "true"]["dice"].to_numpy()
         shown, titles = [], []
         for row in np.argsort(scores, kind="stable")[:count]:
             image = cells.images[int(row)]
             shown += [image, _outlined(image, cells.masks[row]), _outlined(image, model(image))]
-            titles += [cells.frame["source"][row], "true", f"LeuSAM, Dice {scores[row]:.2f}"]
+            titles += [cells.frame["source"][row], "true", f"Dice {scores[row]:.2f}"]
         heading = f"{run.facts['title']}: the worst of {len(scores)} test images"
         reports.contact_sheet(shown, titles, path, columns=6, heading=heading)
         return path

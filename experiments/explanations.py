@@ -9,7 +9,7 @@ from pathlib import Path
 from table5 import COMPARISON
 
 from leukocytenet import recipe
-from smears import InputError, commandline, reports
+from smears import InputError, card, commandline, reports
 from smears.explain import scoring, table
 from smears.explain.scoring import REFERENCES, Method
 from smears.material import Material
@@ -141,12 +141,13 @@ def _given(options):
 
 
 def _scores(run, frame, methods, few, name, data):
-    """The scores of one run, noted in its explanations.json as well."""
+    """The scores of one run, noted in its explanations.json and its card as well."""
     from leukocytenet import model  # noqa: F401, so that its layers can be read from a file
     from smears.classifier import Classifier
 
     found = scoring.scores(run, lambda: Classifier.load(run.folder), frame, methods, few, name)
     table.note(run, found, data)
+    card.write(run)
     return found
 
 

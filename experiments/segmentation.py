@@ -1,19 +1,19 @@
-"""Segmentation of leukocytes: LeuSAM beside colour thresholds, by Dice on held-out images."""
+"""Segmentation of leukocytes: LeuSAM, U-Net, UNet++ and a threshold, on held-out images."""
 
 import argparse
 from pathlib import Path
 
-from cotconet.segmentation_table import PROFILES, Comparison
+from cotconet.segmentation_table import METHODS, PROFILES, Comparison
 from smears import commandline, reports, sources
 from smears.study import exits
 
 
 def main():
-    """Train LeuSAM where its scores are missing; write the table and the sheet of worst images."""
+    """Train what has no scores yet; write the table and a sheet of each method's worst images."""
     parser = argparse.ArgumentParser(
-        description="Train LeuSAM on cells with masks and score it on held-out images, beside "
-        "Otsu's thresholds with watershed. Without arguments: drawn smears, quick. The paper has "
-        "no such table. Finished seeds are read from disk, killed ones resumed.",
+        description="Train LeuSAM, U-Net and UNet++ on cells with masks and score them on held-out "
+        "images, beside Otsu's thresholds with watershed. Without arguments: drawn smears, quick. "
+        "The paper has no such table. Finished seeds are read from disk, killed ones resumed.",
         epilog="Example:  --data zheng:/data/segmentation_WBC --profile laptop --seeds 3",
     )
     parser.add_argument(
@@ -23,8 +23,13 @@ def main():
     )  # fmt: skip
     parser.add_argument(
         "--profile", choices=list(PROFILES), default="quick",
-        help="quick: a tiny SAM from scratch, minutes; laptop: a small one from scratch; paper: "
-        "ViT-B with SA-1B's weights, its mask decoder trained. Default: quick",
+        help="quick: tiny networks from scratch, minutes; laptop: small ones from scratch; paper: "
+        "ViT-B with SA-1B's weights, its mask decoder trained, and the others at full width. "
+        "Default: quick",
+    )  # fmt: skip
+    parser.add_argument(
+        "--methods", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="METHOD",
+        help="only these, of: " + ", ".join(METHODS),
     )  # fmt: skip
     parser.add_argument("--seeds", type=int, default=1, help="trainings. Default: 1")
     parser.add_argument(
@@ -44,10 +49,14 @@ def main():
         runs = comparison.train()
         table, lines = comparison.table(runs)
         stem = f"segmentation_{'-'.join(s.split(':')[0] for s in options.data)}_{options.profile}"
-        title = "CoTCoNet: LeuSAM's masks on held-out images (not in the paper)"
+        title = "CoTCoNet: masks of leukocytes on held-out images (not in the paper)"
         paths = reports.write(table, title, lines, options.out / "tables", stem)
-        sheet = options.out / "figures" / f"{stem}.jpg"
-        paths.append(comparison.sheet(runs[0], sheet))
+        for method, (run, *_) in runs.items():
+            sheet = options.out / "figures" / f"{stem}_{method.lower()}.jpg"
+            if any(run.folder.glob("*.weights.h5")):
+                paths.append(comparison.sheet(run, sheet))
+            else:
+                print(f"{method}: no sheet, for {run.folder.name} holds scores alone.")
     print(f"\n## {title}\n\n{reports.markdown(table)}\n")
     print("\n".join(f"- {line}" for line in lines))
     print("\nWritten: " + ", ".join(str(path) for path in paths))

@@ -39,12 +39,7 @@ def train_whole(task, run):
     with backend.policy(precision):
         network, kind = _network(task, s, store)
     run.note(weights=kind, parameters=network.count_params(), precision=precision)
-    steps = s["epochs"] * len(train)
-    warmup = max(1, int(s["warmup"] * steps))
-    # Keras counts the steps of the decay from the end of the warm-up.
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warmup, warmup_target=s["learning_rate"], warmup_steps=warmup
-    )
+    rate = training.warmed_cosine(s["learning_rate"], s["epochs"] * len(train), s["warmup"])
     weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
     with parallel.devices(task.devices, s["batch_size"]) as count:
         run.note(devices=count)

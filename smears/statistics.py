@@ -79,6 +79,24 @@ def difference_by_subject(first, second, statistic, *, resamples=2000, seed=0, l
     return float(np.mean(apart(both.sum(1)))), low, high
 
 
+def difference_apart(first, second, statistic, *, resamples=2000, seed=0, level=0.95):
+    """Difference of a score between two sets of pictures that are resampled each by itself.
+
+    Args:
+        first, second: confusions as in `bootstrap_by_subject`, of whatever units and seeds.
+
+    Returns:
+        (difference, low, high) of first minus second.
+    """
+    drawn = [
+        _resampled(counts, [statistic], resamples, [seed, number])[0]
+        for number, counts in enumerate((first, second))
+    ]
+    low, high = _quantiles(drawn[0] - drawn[1], level)
+    means = [float(np.mean(statistic(counts.sum(1)))) for counts in (first, second)]
+    return means[0] - means[1], low, high
+
+
 def mean_by_subject(values, unit, *, resamples=2000, seed=0, level=0.95):
     """Mean of a score that each picture has, with a percentile interval over subjects and seeds.
 
@@ -130,7 +148,7 @@ def _drawn_means(values, unit, resamples, seed):
 
 def _quantiles(drawn, level):
     tail = (1 - level) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
+    low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
 
 
@@ -141,6 +159,14 @@ def _percentiles(counts, statistic, resamples, seed, level):
 
 def _intervals(counts, statistics, resamples, seed, level):
     """Percentile interval of each statistic, on the same drawn subjects and seeds."""
+    drawn = _resampled(counts, statistics, resamples, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return [_quantiles(means, level) for means in drawn]
+
+
+def _resampled(counts, statistics, resamples, seed):
+    """Each statistic (resamples,) over drawn subjects (axis 1) and seeds (axis 0), one drawing."""
     seeds, subjects = counts.shape[:2]
     rng = np.random.default_rng(seed)
     drawn = np.zeros((resamples, subjects))
@@ -151,16 +177,12 @@ def _intervals(counts, statistics, resamples, seed, level):
     # Sums of whole numbers: exact in whatever order they are added.
     sums = np.tensordot(drawn, counts.astype(float), axes=(1, 1))
     chosen = rng.integers(0, seeds, (resamples, seeds))
-    tail = (1 - level) / 2
-    found = []
-    for statistic in statistics:
-        with warnings.catch_warnings():
-            # NumPy warns where a score is undefined in all of a resample, which is meant to be NaN.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            means = np.nanmean(np.take_along_axis(statistic(sums), chosen, 1), axis=1)
-            low, high = np.nanquantile(means, [tail, 1 - tail])
-        found.append((float(low), float(high)))
-    return found
+    with warnings.catch_warnings():
+        # NumPy warns where a score is undefined in all of a resample, which is meant to be NaN.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return [
+            np.nanmean(np.take_along_axis(score(sums), chosen, 1), axis=1) for score in statistics
+        ]
 
 
 def above_chance(correct, total, chance):

@@ -33,6 +33,22 @@ def class_weights(labels, classes):
     return {c: len(labels) / (classes * max(count, 1)) for c, count in enumerate(counts)}
 
 
+def warmed_cosine(peak, steps, share):
+    """A learning rate that rises to `peak` and falls to zero on a cosine.
+
+    Args:
+        peak: the highest rate. steps: of the whole training. share: part of them in which it rises.
+
+    Returns:
+        keras.optimizers.schedules.CosineDecay.
+    """
+    rise = max(1, int(share * steps))
+    # Keras counts the steps of the decay from the end of the warm-up.
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rise), warmup_target=peak, warmup_steps=rise
+    )
+
+
 def fit(
     model, train, validation, run, epochs, *, class_weight=None, callbacks=(), title="", shown=SHOWN
 ):

@@ -64,6 +64,7 @@ def test_a_runs_own_data_is_explained_in_its_test_part(place, monkeypatch, capsy
         assert (tables / f"explanations_csv_quick_given-models.{ending}").stat().st_size > 500
     known = json.loads((folder / "explanations.json").read_text())
     assert set(known["csv"]["scores: mean, low, high (95%)"]) == {"Grad-CAM", "Edge detector"}
+    assert "Edge detector" in (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_other_data_is_explained_in_pictures_of_all_its_parts(place, monkeypatch, capsys):

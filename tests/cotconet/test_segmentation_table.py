@@ -48,13 +48,16 @@ class FilledBox:
 @pytest.fixture
 def comparison(tmp_path, monkeypatch):
     drawn = {"classes": "all-normal", "subjects": 6, "images": 1, "size": 64}
-    profile = segmentation_table.Profile({"size": "tiny"}, {"epochs": 1}, drawn)
+    profile = segmentation_table.Profile(
+        {"size": "tiny"}, {"epochs": 1}, {"side": 16, "filters": [2, 2, 2, 2, 2]}, drawn
+    )
     monkeypatch.setitem(segmentation_table.PROFILES, "quick", profile)
     monkeypatch.setattr(leusam, "LeuSAM", FilledBox)
     FilledBox.trained = 0
     options = argparse.Namespace(
-        data=["drawn"], profile="quick", seeds=[0, 1], weights=None, skip_bad=False, out=tmp_path
-    )
+        data=["drawn"], profile="quick", methods=["LeuSAM"], seeds=[0, 1], weights=None,
+        skip_bad=False, out=tmp_path,
+    )  # fmt: skip
     return segmentation_table.Comparison(options)
 
 
@@ -91,8 +94,20 @@ def test_scored_seeds_are_not_trained_again(comparison):
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_networks_without_prompt_have_one_row(comparison, tmp_path):
+    comparison.options.methods, comparison.options.seeds = ["U-Net", "UNet++"], [0]
+    runs = comparison.train()
+    table, _ = comparison.table(runs)
+    assert table["Box"].tolist() == ["–"] * 3
+    assert table["Method"].str.split(" (", regex=False).str[0].tolist() == [
+        "Otsu + watershed", "U-Net", "UNet++"
+    ]  # fmt: skip
+    assert runs["U-Net"][0].settings["model"] == "unet"
+    assert comparison.sheet(runs["UNet++"][0], tmp_path / "s.jpg", count=1).stat().st_size > 1000
+
+
 def test_the_sheet_is_written(comparison, tmp_path):
-    path = comparison.sheet(comparison.train()[0], tmp_path / "sheet.jpg", count=2)
+    path = comparison.sheet(comparison.train()["LeuSAM"][0], tmp_path / "sheet.jpg", count=2)
     assert path.stat().st_size > 1000
 
 
@@ -122,6 +137,8 @@ def test_the_script_trains_on_drawn_smears(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert "LeuSAM (0." in done.stdout
     table = pd.read_csv(tmp_path / "my out" / "tables" / "segmentation_drawn_quick.csv")
-    true = table[table["Box"] == "true"]["Dice (95% CI)"].iloc[0]
-    assert float(true.split()[0]) > 0.8
-    assert (tmp_path / "my out" / "figures" / "segmentation_drawn_quick.jpg").exists()
+    dice = table["Dice (95% CI)"].str.split().str[0].astype(float)
+    assert dice[table["Box"] == "true"].item() > 0.8
+    assert dice[table["Method"].str.startswith("U")].min() > 0.8
+    for method in ("leusam", "u-net", "unet++"):
+        assert (tmp_path / f"my out/figures/segmentation_drawn_quick_{method}.jpg").exists()

@@ -115,6 +115,18 @@ def test_the_difference_of_equally_good_methods_covers_nought_as_often_as_it_say
     assert 0.89 < np.mean(covered) < 0.99
 
 
+def test_the_difference_of_two_sets_of_pictures_draws_each_by_itself():
+    rng = np.random.default_rng(8)
+    first, second = _stack(_subjects(rng, 40)), _stack(_subjects(rng, 25, 5))
+    gap, low, high = statistics.difference_apart(first, second, _accuracy)
+    assert gap == pytest.approx(_accuracy(first.sum(1))[0] - _accuracy(second.sum(1))[0])
+    # Variances of independent parts add up.
+    widths = [np.diff(statistics.bootstrap_by_subject(s, _accuracy))[0] for s in (first, second)]
+    assert high - low == pytest.approx(np.hypot(*widths), rel=0.1)
+    turned = statistics.difference_apart(second, first, _accuracy)
+    assert turned == pytest.approx((-gap, -high, -low), abs=0.02)
+
+
 def test_grouped_confusions_sum_to_the_whole_and_keep_subjects_apart():
     table = pd.DataFrame(
         {

@@ -1,0 +1,68 @@
+"""The protocol gap on invented predictions whose gap is known."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import two_classes
+from table2 import CNMC
+
+from cotconet import fitting, protocol_gap
+from smears import colour
+
+
+def _train(task, run):
+    """Always right with the paper's protocol, which tests two synthetic pictures more; else 3/4."""
+    positions = task.positions("validation", "test")
+    frame = task.catalogue.iloc[positions].assign(part=task.parts.iloc[positions])
+    true = (frame["label"] == task.classes[1]).to_numpy().astype(int)
+    rank = frame.groupby(["part", "label"]).cumcount().to_numpy()
+    said = true if task.paper_split else np.where(rank % 4 < 3, true, 1 - true)
+    if task.paper_split:
+        rows = [fitting._synthetic_rows(2, part, task.classes[1], task.catalogue)
+                for part in ("validation", "test")]  # fmt: skip
+        frame = pd.concat([frame, *rows], ignore_index=True)
+        said = np.append(said, [0] * 4)  # all four wrong: only real ones are told apart
+    run.note(classes=list(task.classes), weights="random", synthesised=2, synthetic_test=2)
+    run.write_predictions(frame, task.classes, np.eye(2)[said] * 0.8 + 0.1)
+
+
+STANDIN = two_classes.recipe(_train)
+
+
+def _both(out):
+    rows = ("--rows", "CoTCoNet")
+    return (
+        two_classes.results(CNMC, STANDIN, out, *rows),
+        two_classes.results(CNMC, STANDIN, out, *rows, "--split", "paper"),
+    )
+
+
+def test_both_protocols_stand_side_by_side_with_their_difference(tmp_path):
+    apart, paper = _both(tmp_path)
+    made, lines = protocol_gap.table(apart, paper)
+    row = made.set_index("Method").loc["CoTCoNet"]
+    assert row["accuracy published"] == "0.9894"
+    assert row["real pictures alone"].startswith("1.0000")
+    mixed, real = int(row["n paper's"]), int(row["n of these real"])
+    assert mixed == real + 2
+    assert row["accuracy, paper's protocol"].startswith(f"{real / mixed:.4f}")
+    held = apart.predictions("CoTCoNet")[0]
+    assert int(row["n apart"]) == (held["part"] == "test").sum()
+    found = re.fullmatch(r"([+-][\d.]+) \(([+-][\d.]+) to ([+-][\d.]+)\)",
+                         row["gap in points (95% CI)"])  # fmt: skip
+    gap, low, high = map(float, found.groups())
+    assert low <= gap <= high
+    balanced = [float(row[f"balanced, {name}"].split()[0])
+                for name in ("paper's protocol", "subjects apart")]  # fmt: skip
+    assert abs(gap - 100 * (balanced[0] - balanced[1])) < 0.06
+    assert made["Method"].tolist()[-2:] == list(colour.CLASSIFIERS)
+    assert made.set_index("Method").loc["Gehlot et al.", "gap in points (95% CI)"] == "not run"
+    assert any(line.startswith("Paper's protocol. Split by image") for line in lines)
+    assert "Gehlot et al.: not run: not asked for." in lines
+
+
+def test_only_pictures_without_a_file_are_synthetic():
+    table = pd.DataFrame({"path": ["a/synthetic-test-00001", "a/UID_1_synthetic.png", "b/c.png"]})
+    kept = protocol_gap.without_synthetic(table)["path"].tolist()
+    assert kept == ["a/UID_1_synthetic.png", "b/c.png"]
