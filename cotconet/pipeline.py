@@ -4,6 +4,7 @@ import hashlib
 import json
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -291,10 +292,13 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             self._temporary = tempfile.TemporaryDirectory(prefix="cotconet-")
         self._root = Path(self._temporary.name if self.cache is None else self.cache)
 
+    @contextmanager
     def _stage(self, name, what="", **settings):
-        """The Run of a stage: a folder named after all that decides its result."""
+        """The Run of a stage, kept to this process: its folder's name tells all that decides it."""
         label = f"{name} {what}" if what else name
-        return Run(self._root, label, {"stage": name, "version": VERSIONS[name], **settings})
+        run = Run(self._root, label, {"stage": name, "version": VERSIONS[name], **settings})
+        with run.alone():
+            yield run
 
     def _timed(self, name, began):
         """Add the seconds that a stage took now; kept results take next to none."""
@@ -316,13 +320,13 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
         began = time.perf_counter()
         settings = {**(self.mirnet or {})}
-        run = self._stage(
+        with self._stage(
             "enhance", "mirnet", pictures=name_of(preparation.marks(pictures)),
             seed=self.random_state, **settings,
-        )  # fmt: skip
-        names = ("side", "features", "factor", "blocks", "groups")
-        network = {name: settings.pop(name) for name in names if name in settings}
-        step = Enhancer(**network, seed=self.random_state).fit(pictures, run, **settings)
+        ) as run:  # fmt: skip
+            names = ("side", "features", "factor", "blocks", "groups")
+            network = {name: settings.pop(name) for name in names if name in settings}
+            step = Enhancer(**network, seed=self.random_state).fit(pictures, run, **settings)
         self._enhance_with(step, run.folder.name)
         self._timed("enhance", began)
 
@@ -338,20 +342,20 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         began = time.perf_counter()
         settings = {**(getattr(self, LEARNED[self.segment]) or {})}
         most = settings.pop("most", 400)
-        run = self._stage(
+        with self._stage(
             "segment", self.segment, pictures=name_of(preparation.marks(pictures)), most=most,
             enhance=self._enhance_key, seed=self.random_state, **settings,
-        )  # fmt: skip
-        self._masks_key = run.folder.name
-        kind = _segmenter(self.segment)
-        if not (run.folder / f"{LEARNED[self.segment]}.weights.h5").exists():
-            names = ("size", "image_size", "weights", "side", "filters")
-            network = {name: settings.pop(name) for name in names if name in settings}
-            if self.segment != "leusam":
-                network["kind"] = self.segment
-            shown, masks = self._masked(pictures, most)
-            kind(**network, seed=self.random_state).fit(shown, masks, run, **settings)
-        self.segmenter_ = kind.load(run.folder)
+        ) as run:  # fmt: skip
+            self._masks_key = run.folder.name
+            kind = _segmenter(self.segment)
+            if not (run.folder / f"{LEARNED[self.segment]}.weights.h5").exists():
+                names = ("size", "image_size", "weights", "side", "filters")
+                network = {name: settings.pop(name) for name in names if name in settings}
+                if self.segment != "leusam":
+                    network["kind"] = self.segment
+                shown, masks = self._masked(pictures, most)
+                kind(**network, seed=self.random_state).fit(shown, masks, run, **settings)
+            self.segmenter_ = kind.load(run.folder)
         self._timed("segment", began)
 
     def _masked(self, pictures, most):
@@ -373,27 +377,27 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     def _prepared(self, pictures):
         """(path, key) of the pictures, enhanced, segmented and cut out."""
         began = time.perf_counter()
-        run = self._stage(
+        with self._stage(
             "prepare", pictures=name_of(preparation.marks(pictures)), size=self.size,
             enhance=self._enhance_key, masks=self._masks_key,
-        )  # fmt: skip
-        path = run.folder / "cells.npy"
-        if not path.exists():
-            empty = preparation.prepare(
-                pictures, path, self.size, steps=self.steps_, segmenter=self.segmenter_,
-                cells=self.cells,
-            )  # fmt: skip
-            run.note(empty=empty)
+        ) as run:  # fmt: skip
+            path = run.folder / "cells.npy"
+            if not path.exists():
+                empty = preparation.prepare(
+                    pictures, path, self.size, steps=self.steps_, segmenter=self.segmenter_,
+                    cells=self.cells,
+                )  # fmt: skip
+                run.note(empty=empty)
         self.facts_["no_cell_found"] = self.facts_.get("no_cell_found", 0) + run.facts["empty"]
         self._timed("prepare", began)
         return path, run.folder.name
 
     def _kept(self, cells):
         """(path, key) of cells that are cut out already."""
-        run = self._stage("prepare", "given", pictures=name_of(preparation.marks(cells)))
-        path = run.folder / "cells.npy"
-        if not path.exists():
-            write_stream(path, np.shape(cells), np.uint8, iter(cells))
+        with self._stage("prepare", "given", pictures=name_of(preparation.marks(cells))) as run:
+            path = run.folder / "cells.npy"
+            if not path.exists():
+                write_stream(path, np.shape(cells), np.uint8, iter(cells))
         return path, run.folder.name
 
     def _balanced(self, real, codes, groups, synthetic):
@@ -413,12 +417,12 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self._timed("synthesise", began)
         if not count:
             return real, codes, groups
-        run = self._stage("prepare", "balanced", real=real[1], synthetic=key)
-        whole = run.folder / "cells.npy"
-        if not whole.exists():
-            parts = [np.load(part, mmap_mode="r") for part in (real[0], path)]
-            shape = (len(parts[0]) + len(parts[1]), *parts[0].shape[1:])
-            write_stream(whole, shape, np.uint8, (cell for part in parts for cell in part))
+        with self._stage("prepare", "balanced", real=real[1], synthetic=key) as run:
+            whole = run.folder / "cells.npy"
+            if not whole.exists():
+                parts = [np.load(part, mmap_mode="r") for part in (real[0], path)]
+                shape = (len(parts[0]) + len(parts[1]), *parts[0].shape[1:])
+                write_stream(whole, shape, np.uint8, (cell for part in parts for cell in part))
         codes = np.concatenate([codes, np.full(count, label)])
         return (whole, run.folder.name), codes, np.concatenate([groups, np.full(count, "")])
 
@@ -426,22 +430,22 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """(path, key) of `count` new pictures of the kind that stands in these rows."""
         settings = {**(self.leugan or {})} if self.synthesise == "leugan" else {}
         side = settings.pop("size", self.size)
-        run = self._stage(
+        with self._stage(
             "synthesise", self.synthesise, cells=key, rows=name_of(map(str, rows)), count=count,
             size=side, seed=self.random_state, **settings,
-        )  # fmt: skip
-        path = run.folder / "synthetic.npy"
-        if not path.exists():
-            cells = np.load(store, mmap_mode="r")[rows]
-            if self.synthesise == "traditional":
-                made = _turned(cells, count, self.random_state)
-            else:
-                from cotconet import synthesis
+        ) as run:  # fmt: skip
+            path = run.folder / "synthetic.npy"
+            if not path.exists():
+                cells = np.load(store, mmap_mode="r")[rows]
+                if self.synthesise == "traditional":
+                    made = _turned(cells, count, self.random_state)
+                else:
+                    from cotconet import synthesis
 
-                gan = synthesis.train(cells, run, size=side, seed=self.random_state, **settings)
-                made = synthesis.synthesise(gan, count, self.random_state)
-            made = (images.resize(cell, self.size) for cell in made)
-            write_stream(path, (count, self.size, self.size, 3), np.uint8, made)
+                    gan = synthesis.train(cells, run, size=side, seed=self.random_state, **settings)
+                    made = synthesis.synthesise(gan, count, self.random_state)
+                made = (images.resize(cell, self.size) for cell in made)
+                write_stream(path, (count, self.size, self.size, 3), np.uint8, made)
         return path, run.folder.name
 
     def _learn_features(self, train, codes, seen, held):
@@ -452,15 +456,17 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             size=self.size, parts=tuple(self.features), seed=self.random_state,
             **(self.extractor or {}),
         )  # fmt: skip
-        run = self._stage(
+        with self._stage(
             "extract", "-".join(self.features), train=train[1], labels=name_of(map(str, codes)),
             validation=seen[1], **settings,
-        )  # fmt: skip
-        self._extractor_key = run.folder.name
-        self.extractor_ = coupled.fit_extractor(
-            run, (train[0], np.arange(len(codes)), codes), (seen[0], np.arange(len(held)), held),
-            **settings,
-        )  # fmt: skip
+        ) as run:  # fmt: skip
+            self._extractor_key = run.folder.name
+            self.extractor_ = coupled.fit_extractor(
+                run,
+                (train[0], np.arange(len(codes)), codes),
+                (seen[0], np.arange(len(held)), held),
+                **settings,
+            )
         self.facts_["parameters"] = int(self.extractor_.count_params())
         self.facts_["weights"] = run.facts.get("weights", "random")
         self.history_ = run.history
@@ -471,10 +477,12 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         from cotconet import coupled
 
         began = time.perf_counter()
-        run = self._stage("extract", "features", cells=store[1], extractor=self._extractor_key)
-        path = run.folder / "features.npy"
-        if not path.exists():
-            coupled.features(self.extractor_, store[0], path)
+        with self._stage(
+            "extract", "features", cells=store[1], extractor=self._extractor_key
+        ) as run:
+            path = run.folder / "features.npy"
+            if not path.exists():
+                coupled.features(self.extractor_, store[0], path)
         self._timed("extract", began)
         return np.load(path, mmap_mode="r"), run.folder.name
 
@@ -491,12 +499,12 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             return ((whole - self.mean_) / self.scale_, x[1]), held
         settings = self.grafr or {}
         self.grafr_ = GraFR(**settings)
-        run = self._stage("rebuild", features=x[1], groups=name_of(groups), **settings)
-        path = run.folder / "rebuilt.npy"
-        if path.exists():
-            self.grafr_.fit(x[0], groups)
-        else:
-            self.grafr_.fit_transform(x[0], groups, out=path)
+        with self._stage("rebuild", features=x[1], groups=name_of(groups), **settings) as run:
+            path = run.folder / "rebuilt.npy"
+            if path.exists():
+                self.grafr_.fit(x[0], groups)
+            else:
+                self.grafr_.fit_transform(x[0], groups, out=path)
         rebuilt = np.asarray(np.load(path, mmap_mode="r"), np.float32)
         held = self.grafr_.transform(x_held[0])
         self._timed("rebuild", began)
@@ -516,17 +524,17 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
             settings = self.selector or {}
             known = {"features": key, "labels": name_of(map(str, codes)), "groups": name_of(groups)}
-            run = self._stage("select", **known, seed=self.random_state, **settings)
-            path, key = run.folder / "support.npy", run.folder.name
-            if not path.exists():
-                search = SineCosineSelector(random_state=self.random_state, **settings)
-                search.fit(x, codes, groups=self.search_space_[2])
-                write_stream(
-                    run.folder / "convergence.npy", np.shape(search.convergence_curve_), float,
-                    [np.asarray(search.convergence_curve_)],
-                )  # fmt: skip
-                run.note(evaluations=int(search.n_evaluations_))
-                write_stream(path, search.support_.shape, bool, [search.support_])
+            with self._stage("select", **known, seed=self.random_state, **settings) as run:
+                path, key = run.folder / "support.npy", run.folder.name
+                if not path.exists():
+                    search = SineCosineSelector(random_state=self.random_state, **settings)
+                    search.fit(x, codes, groups=self.search_space_[2])
+                    write_stream(
+                        run.folder / "convergence.npy", np.shape(search.convergence_curve_), float,
+                        [np.asarray(search.convergence_curve_)],
+                    )  # fmt: skip
+                    run.note(evaluations=int(search.n_evaluations_))
+                    write_stream(path, search.support_.shape, bool, [search.support_])
             self.support_ = np.load(path, allow_pickle=False)
             self.facts_["evaluations"] = run.facts["evaluations"]
         else:
@@ -541,11 +549,13 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         began = time.perf_counter()
         x, key = x
         settings = self.hdlc or {}
-        run = self._stage(
+        with self._stage(
             "classify", "hdlc", features=key, labels=name_of(map(str, codes)), kept=len(x[0]),
             seed=self.random_state, **settings,
-        )  # fmt: skip
-        self.hdlc_ = hdlc.fit_hdlc(run, x, codes, x_held, held, seed=self.random_state, **settings)
+        ) as run:  # fmt: skip
+            self.hdlc_ = hdlc.fit_hdlc(
+                run, x, codes, x_held, held, seed=self.random_state, **settings
+            )
         self.facts_["parameters"] += int(self.hdlc_.count_params())
         self._timed("classify", began)
 

@@ -127,6 +127,11 @@ def _add_arguments(parser):
         "--devices", choices=("one", "all"), default="one",
         help="all: train data-parallel on every GPU of this machine. Default: one",
     )  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=positive, default=1, metavar="N",
+        help="train so many rows at a time, each in a process of its own: for machines with many "
+        "cores, and memory for all of them. Default: 1, for one training uses every core or GPU",
+    )  # fmt: skip
     add_places(parser)
 
 

@@ -7,11 +7,13 @@ import platform
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from smears import InputError
 
@@ -23,7 +25,7 @@ def write_whole(path, text):
     """Write a text file so that it is there whole or not at all (a rename in its folder)."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".partial")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.partial")
     fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, path)
 
@@ -71,6 +73,15 @@ class Run:
                 "runs' folders, which lie in out/runs."
             ) from problem
         return run
+
+    @contextmanager
+    def alone(self):
+        """Keep the folder to this process; wait while another works in it.
+
+        Who comes second finds the other's results. A killed process keeps nothing locked.
+        """
+        with FileLock(self.folder / ".lock"):
+            yield
 
     @property
     def finished(self):

@@ -22,6 +22,7 @@ from smears import (
     colour,
     commandline,
     forensics,
+    processes,
     published,
     reports,
     weights,
@@ -127,27 +128,62 @@ class Results:
         Args:
             after: function of nothing, called once for each row, seed and fold, run or not.
         """
-        for label, row in self.study.rows.items():
-            if self.options.rows and label not in self.options.rows:
-                self.missing[label] = "not asked for"
-            elif (
-                label in self.study.long
-                and self.options.profile == "quick"
-                and not self.options.rows
-            ):
-                self.missing[label] = f'takes minutes: ask for it, --rows "{label}"'
+        if self.options.jobs > 1:
+            processes.train(self, self._left())
+        for label in self.study.rows:
+            if self._left_out(label):
+                self.missing[label] = self._left_out(label)
             for seed, fold in product(self.options.seeds, range(len(self.material.splits))):
                 if label not in self.missing:
                     try:
-                        self.runs.setdefault(label, []).append(self._run(row, seed, fold))
+                        self.runs.setdefault(label, []).append(self.run(label, seed, fold))
                     except Unavailable as reason:
                         self.missing[label] = str(reason)
                         self.runs.pop(label, None)
                 if after:
                     after()
 
-    def _run(self, row, seed, fold):
-        settings = self.study.recipe.settings(self.options.profile, **row)
+    def _left_out(self, label):
+        """Why a row is not to be run, or ""."""
+        options = self.options
+        if options.rows and label not in options.rows:
+            return "not asked for"
+        if label in self.study.long and options.profile == "quick" and not options.rows:
+            return f'takes minutes: ask for it, --rows "{label}"'
+        return ""
+
+    def _left(self):
+        """List of (label, seed, fold) of the trainings that have not ended yet, each once."""
+        asked = [label for label in self.study.rows if not self._left_out(label)]
+        found = {}
+        for which in product(asked, self.options.seeds, range(len(self.material.splits))):
+            run = self._opened(*which)
+            if not run.finished:
+                found.setdefault(run.folder, which)
+        return list(found.values())
+
+    def run(self, label, seed, fold):
+        """The finished Run of a row, trained now if it was not.
+
+        Raises:
+            Unavailable: it cannot be run here.
+        """
+        run = self._opened(label, seed, fold)
+        if run.finished:
+            return run
+        with run.alone():
+            if not run.finished:
+                from smears import backend
+
+                backend.start()
+                run.write_environment()
+                self.study.recipe.train(self.material.task(fold), run)
+                self._tell(run, fold)
+        return run
+
+    def _opened(self, label, seed, fold):
+        """The Run of a row, trained or not."""
+        settings = self.study.recipe.settings(self.options.profile, **self.study.rows[label])
         file = weights.find(self.options.weights, settings["trunk"])
         settings |= {
             "seed": seed,
@@ -160,15 +196,7 @@ class Results:
         name = f"{settings['model']} seed {seed}"
         if len(self.material.splits) > 1:
             name += f" fold {fold + 1}"
-        run = Run(self.options.out / "runs", name, settings)
-        if not run.finished:
-            from smears import backend
-
-            backend.start()
-            run.write_environment()
-            self.study.recipe.train(self.material.task(fold), run)
-            self._tell(run, fold)
-        return run
+        return Run(self.options.out / "runs", name, settings)
 
     def _tell(self, run, fold):
         """Note what a fresh run learned from and how far its confidence can be trusted; its card.

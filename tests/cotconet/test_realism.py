@@ -42,6 +42,7 @@ def test_real_pictures_are_not_told_apart(of_each_kind):
     assert not found["memorised"]["copied"]
 
 
+@pytest.mark.slow
 def test_p_values_of_real_against_real_are_spread_out():
     x = np.random.default_rng(0).normal(size=(20, 40, 4))
     p = [realism.told_apart(a[:20], a[20:], permutations=50)[1] for a in x]

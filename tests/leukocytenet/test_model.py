@@ -176,6 +176,7 @@ def test_each_network_overfits_one_batch(make, rate):
     assert losses[-1] <= 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.contract
 def test_mixed_precision_ends_in_float32_probabilities():
     plain, pixels = _ready(LeukocyteNet)

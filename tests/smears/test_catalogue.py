@@ -255,6 +255,7 @@ print(work("many") - few)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
 def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
     # 128 and 384 pictures of 0.75 MiB decoded: kept, the additional 256 would take 192 MiB, and

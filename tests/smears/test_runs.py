@@ -1,5 +1,7 @@
 """A run folder is keyed by its settings, written whole, and read back exactly."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,3 +77,22 @@ def test_the_environment_names_versions_and_hardware():
     found = runs.environment()
     assert found["packages"]["numpy"] == np.__version__
     assert "cores" in found["hardware"]
+
+
+def test_who_comes_second_waits_and_finds_what_the_first_made(tmp_path):
+    order, held = [], threading.Event()
+
+    def second():
+        held.wait(10)
+        with runs.Run(tmp_path, "row", {}).alone():
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with runs.Run(tmp_path, "row", {}).alone():
+        held.set()
+        thread.join(0.5)
+        assert thread.is_alive()
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
