@@ -37,7 +37,7 @@ PROFILES = {
         {**DRAWN, "subjects": 12, "images": 6},
     ),
     "laptop": Profile(
-        {"size": "small"}, {"epochs": 40}, {"side": 128, "filters": NARROW},
+        {"size": "small"}, {"epochs": 40}, {"side": 96, "filters": NARROW},
         {**DRAWN, "subjects": 40, "images": 5},
     ),
     "paper": Profile(
