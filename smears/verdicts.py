@@ -147,8 +147,11 @@ def _firm(gain, tolerance):
 
 
 def _predictions(folder, wanted):
-    """Dict seed -> predictions of all folds of the runs whose settings hold all that is wanted."""
-    found = {}
+    """Dict seed -> predictions of all folds of the runs whose settings hold all that is wanted.
+
+    Runs under a paper's own protocol count only where it is wanted.
+    """
+    found, wanted = {}, {"paper_split": None, **wanted}
     for path in sorted(folder.glob("runs/*/settings.json")):
         settings = json.loads(path.read_text(encoding="utf-8"))
         run = Run.read(path.parent)

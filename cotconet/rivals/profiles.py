@@ -30,16 +30,16 @@ METHODS = {
 # Sizes and lengths of training, and nothing else: the method is the same.
 PROFILES = {
     "quick": {
-        "mohammed": {"size": 64, "epochs": 8, "batch_size": 16},
-        "gehlot": {"size": 96, "epochs": 10, "batch_size": 16},
-        "jawahar": {"size": 64, "epochs": 12, "batch_size": 16},
+        "mohammed": {"size": 64, "epochs": 5, "batch_size": 16},
+        "gehlot": {"size": 96, "epochs": 6, "batch_size": 16},
+        "jawahar": {"size": 64, "epochs": 7, "batch_size": 16},
         "das": {"size": 64, "epochs": 2, "batch_size": 16},
         "depto": {
             "size": 64, "epochs": 1, "batch_size": 32,
             "gan": {"size": 64, "width": 128, "epochs": 3, "batch_size": 16},
         },
         "khandekar": {
-            "size": 96, "epochs": 4, "batch_size": 16, "width": 0.125, "depth": 0.125,
+            "size": 96, "epochs": 2, "batch_size": 16, "width": 0.125, "depth": 0.125,
         },
     },
     "laptop": {

@@ -58,6 +58,7 @@ def test_seeds_are_paired_and_settings_choose_the_runs(tmp_path):
     for seed, right in ((0, 190), (1, 150), (2, 170)):
         _store(tmp_path, "good", right, seed, kind="a")
     _store(tmp_path, "good", 0, 0, kind="b")
+    _store(tmp_path, "good", 10, 0, kind="a", paper_split=True)
     for seed in (0, 1):
         _store(tmp_path, "poor", 100, seed)
     found = verdicts.better(tmp_path, _claim("good", "poor", kind="a"))
