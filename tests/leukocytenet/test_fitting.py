@@ -48,9 +48,10 @@ SCRIPT = """
 def _run(out, devices):
     """(facts, history, predictions) of the Swin branch alone, trained on so many devices."""
     script = str(ROOT / "experiments" / "table4.py")
+    places = os.pathsep.join([str(ROOT), str(ROOT / "experiments")])
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCRIPT), script, str(out), devices],
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend(), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend(), "PYTHONPATH": places},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
