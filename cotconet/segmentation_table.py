@@ -33,7 +33,8 @@ DRAWN = {"classes": "all-normal", "size": 128}
 NARROW = [16, 32, 64, 128, 256]
 PROFILES = {
     "quick": Profile(
-        {"size": "tiny"}, {"epochs": 40}, {"side": 64, "filters": NARROW},
+        {"size": "tiny"}, {"epochs": 40},
+        {"side": 64, "filters": [8, 16, 32, 64, 128], "epochs": 20},
         {**DRAWN, "subjects": 12, "images": 6},
     ),
     "laptop": Profile(

@@ -41,9 +41,10 @@ SCRIPT = """
 
 def _run(table, out, *rows):
     script = str(ROOT / "experiments" / f"{table}.py")
+    places = os.pathsep.join([str(ROOT), str(ROOT / "experiments")])
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCRIPT), script, str(out), *rows],
-        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": places},
         capture_output=True, text=True, check=False, cwd=out,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]

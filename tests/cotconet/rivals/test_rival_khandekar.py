@@ -93,7 +93,7 @@ def test_what_is_saved_answers_the_same(fitted, tmp_path):
 @pytest.mark.slow
 def test_a_fit_that_is_kept_is_not_repeated(fitted, monkeypatch):
     model, cache, ((pictures, labels), held) = fitted
-    monkeypatch.setattr(Khandekar, "_train", None)
+    monkeypatch.setattr(Khandekar, "train_network", None)
     again = Khandekar(64, epochs=4, batch_size=8, positive="ALL", cells="main", cache=cache)
     again.fit(pictures, labels, validation=held)
     found = again.predict_proba(pictures)
