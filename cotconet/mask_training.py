@@ -35,6 +35,8 @@ def fit(model, train, validation, run, epochs, learning_rate, title):
             )
         )
     run.write_environment()
+    masks = train[0][1]
+    training.trace_once(model, masks, np.zeros_like(masks))
     training.fit(model, train, validation, run, epochs, callbacks=callbacks, title=title)
 
 

@@ -110,7 +110,6 @@ class Khandekar(Rival):
         rate = Steps(self.learning_rate, min(BURN_IN, total // 10), falls)
         losses = [YOLOv4Loss(self.arrays_["anchors"], head) for head in range(len(STRIDES))]
         network.compile(keras.optimizers.SGD(rate, momentum=0.949), losses)
-        _prepare_once(network, sets[1][0][1])
         plain = Boxed(train.store, train.truths, batch_size=self.batch_size, shuffle=True,
                       seed=self.random_state)  # fmt: skip
         callbacks = [
@@ -228,16 +227,6 @@ def _clean(places, confidences):
         kept.append(np.column_stack([places[rows], scores, np.full(len(rows), code)]))
     kept = np.concatenate(kept)
     return kept[np.argsort(-kept[:, 4], kind="stable")]
-
-
-def _prepare_once(network, truth):
-    """Make the optimizer's and the losses' variables before the training step is compiled.
-
-    TensorFlow would compile the step once to make them and then again without.
-    """
-    network.optimizer.build(network.trainable_variables)
-    nothing = [np.zeros((len(truth[0]), *x.shape[1:]), np.float32) for x in network.outputs]
-    network.compute_loss(y=truth, y_pred=nothing)
 
 
 def _started(network, path):

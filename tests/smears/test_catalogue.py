@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -224,16 +223,6 @@ def test_the_fingerprint_names_the_data_wherever_it_lies(tmp_path, write_picture
 
 def test_bad_pictures_are_an_input_error_so_that_scripts_print_the_text_alone():
     assert issubclass(catalogue.BadImages, InputError)
-
-
-def test_scanning_a_thousand_pictures_takes_seconds(tmp_path, write_picture):
-    for n in range(100):
-        write_picture(tmp_path / f"{n}.jpg", n, (360, 363))
-    paths = pd.Series([str(tmp_path / f"{n}.jpg") for n in range(100)])
-    # Processor time, so that a busy machine does not fail the test.
-    start = time.process_time()
-    catalogue.scan(paths, tmp_path / "cache")
-    assert time.process_time() - start < 0.5
 
 
 MEMORY = """

@@ -206,7 +206,7 @@ def test_a_network_learns_a_box_by_the_three_losses():
 
 @pytest.mark.slow
 def test_a_narrow_network_knows_two_cells_by_heart(tmp_path):
-    from cotconet.rivals import khandekar
+    from cotconet.rivals.khandekar import Khandekar
     from smears.drawn import draw
     from smears.normalisation import settle
 
@@ -214,7 +214,7 @@ def test_a_narrow_network_knows_two_cells_by_heart(tmp_path):
         *[draw(label, seed, 0, 64) for label, seed in (("ALL", 1), ("normal", 2))], strict=True
     )
 
-    class ByHeart(khandekar.Khandekar):
+    class ByHeart(Khandekar):
         """With the masks that were drawn."""
 
         def _boxes(self, pictures, index):
@@ -232,7 +232,6 @@ def test_a_narrow_network_knows_two_cells_by_heart(tmp_path):
     truth = np.full((2, max(map(len, part.truths)), 5), EMPTY, np.float32)
     for row, rows in zip(truth, part.truths, strict=True):
         row[: len(rows)] = rows
-    khandekar._prepare_once(model.network_, [truth] * 3)
     x = np.stack(pictures).astype(np.float32)
     for _ in range(150):
         model.network_.train_on_batch(x, [truth] * 3)
