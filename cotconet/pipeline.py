@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from cotconet import preparation
+from cotconet import preparation, segmentation
 from cotconet.grafr import GraFR
 from smears import InputError, images
 from smears.arrays import write_stream
@@ -266,7 +266,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             model._enhance_with(Enhancer.load(folder / "mirnet"), "loaded")
         model.segmenter_ = model.segment
         if model.segment in LEARNED:
-            model.segmenter_ = _segmenter(model.segment).load(folder / model.segment)
+            model.segmenter_ = segmentation.learned(model.segment).load(folder / model.segment)
         trained = hashlib.sha256((folder / "extractor.keras").read_bytes()).hexdigest()[:16]
         model._masks_key = model._extractor_key = trained
         model.extractor_ = keras.saving.load_model(folder / "extractor.keras", compile=False)
@@ -347,7 +347,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             enhance=self._enhance_key, seed=self.random_state, **settings,
         ) as run:  # fmt: skip
             self._masks_key = run.folder.name
-            kind = _segmenter(self.segment)
+            kind = segmentation.learned(self.segment)
             if not (run.folder / f"{LEARNED[self.segment]}.weights.h5").exists():
                 names = ("size", "image_size", "weights", "side", "filters")
                 network = {name: settings.pop(name) for name in names if name in settings}
@@ -558,17 +558,6 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             )
         self.facts_["parameters"] += int(self.hdlc_.count_params())
         self._timed("classify", began)
-
-
-def _segmenter(name):
-    """The class of a segmenter in `LEARNED`."""
-    if name == "leusam":
-        from cotconet.leusam import LeuSAM
-
-        return LeuSAM
-    from cotconet.unet import UNetSegmenter
-
-    return UNetSegmenter
 
 
 def name_of(texts):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from cotconet import recipe
-from smears import colour, metrics, statistics
-from smears.tables import confusions, fraction, scored, size
+from smears import colour
+from smears.tables import difference, fraction, scored, size
 
 LINES = (
     "Paper's protocol: split by image, 9 to 1, after synthesis (and, where a method oversamples, "
@@ -64,10 +64,5 @@ def gap(mixed, apart):
     """Text: balanced accuracy of `mixed` less that of `apart`, in points, or "not run"."""
     if not mixed or not apart:
         return "not run"
-    stacks = [confusions(found, "test") for found in (mixed, apart)]
-    points = 100 * np.array(statistics.difference_apart(*stacks, _balanced))
+    points = 100 * np.array(difference(mixed, apart, "test", "balanced_accuracy"))
     return "{:+.1f} ({:+.1f} to {:+.1f})".format(*points)
-
-
-def _balanced(matrix):
-    return metrics.from_confusion(matrix)["balanced_accuracy"]

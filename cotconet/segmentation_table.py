@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cotconet import region
+from cotconet import region, segmentation
 from cotconet.preparation import Files
 from cotconet.segmentation import dice, iou, is_on_black, on_black, otsu_watershed
 from smears import InputError, backend, catalogue, reports, sources, splits, statistics
@@ -15,37 +15,39 @@ from smears.augmentation import Augmenter
 from smears.runs import Run, hardware, write_whole
 
 THRESHOLD = "Otsu + watershed"
-# Label -> kind of `unet.UNetSegmenter`; None: LeuSAM.
-METHODS = {"LeuSAM": None, "U-Net": "unet", "UNet++": "unet++"}
+# Label -> kind of segmenter, see `segmentation.learned`.
+METHODS = {"LeuSAM": "leusam", "U-Net": "unet", "UNet++": "unet++"}
+# What prompts them: kind -> boxes of its rows.
+BOXES = {"leusam": ("threshold", "true"), "unet": ("–",), "unet++": ("–",)}
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Sizes of one profile: arguments of `LeuSAM`, of its `fit`, of U-Nets, of drawn smears."""
+    """Sizes of one profile: arguments of LeuSAM and of U-Nets, epochs among them; drawn smears."""
 
-    network: dict
-    training: dict
+    leusam: dict
     unet: dict
     drawn: dict = field(default_factory=dict)
 
 
 DRAWN = {"classes": "all-normal", "size": 128}
-NARROW = [16, 32, 64, 128, 256]
 PROFILES = {
     "quick": Profile(
-        {"size": "tiny"}, {"epochs": 40},
+        {"size": "tiny", "epochs": 40},
         {"side": 64, "filters": [8, 16, 32, 64, 128], "epochs": 20},
         {**DRAWN, "subjects": 12, "images": 6},
     ),
     "laptop": Profile(
-        {"size": "small"}, {"epochs": 40}, {"side": 96, "filters": NARROW},
+        {"size": "small", "epochs": 40},
+        {"side": 96, "filters": [16, 32, 64, 128, 256], "epochs": 40},
         {**DRAWN, "subjects": 40, "images": 5},
     ),
     "paper": Profile(
-        {"size": "base"}, {"epochs": 10}, {"side": 256, "epochs": 60},
+        {"size": "base", "epochs": 10},
+        {"side": 256, "epochs": 60},
         {**DRAWN, "subjects": 40, "images": 5},
     ),
-}  # fmt: skip
+}
 # A smear has no up and cells have many sizes; where the encoder is trained (assumed, C9).
 AUGMENTER = Augmenter(
     rotation_range=20, width_shift_range=0.08, height_shift_range=0.08, zoom_range=0.15,
@@ -117,11 +119,17 @@ class Comparison:
         }
 
     def _run(self, method, seed):
-        settings, make = self._asked(METHODS[method], seed)
+        kind = METHODS[method]
+        settings = {"seed": seed, "data": self.fingerprint, "split": self.split}
+        if kind == "leusam":
+            weights = self.options.weights
+            settings |= {"model": method, **self.profile.leusam}
+            settings["weights"] = weights.name if weights else "auto"
+        else:
+            settings |= {"model": kind, **self.profile.unet}
         run = Run(self.options.out / "runs", f"{method} seed {seed}", settings)
         if not (run.folder / "scores.csv").exists():
-            run.write_environment()
-            model = make()
+            model = self._untrained(kind, seed)
             train, held = self._cells("train"), self._cells("validation")
             model.fit(
                 train.images, train.masks, run, validation=(held.images, held.masks),
@@ -129,49 +137,27 @@ class Comparison:
                 title=f"{method} seed {seed}", epochs=settings["epochs"],
             )  # fmt: skip
             run.note(title=model.title)
-            boxes = {"–": False} if METHODS[method] else {"true": True, "threshold": False}
-            write_whole(run.folder / "scores.csv", self._scores(model, boxes).to_csv(index=False))
+            scores = self._scores(model, BOXES[kind])
+            write_whole(run.folder / "scores.csv", scores.to_csv(index=False))
         return run
 
-    def _asked(self, kind, seed):
-        """(settings of a training, function that makes the untrained model)."""
-        network, weights = self.profile.network, self.options.weights
-        common = {**self.profile.training, "seed": seed, "data": self.fingerprint,
-                  "split": self.split}  # fmt: skip
-        if kind:
-            sizes = {**self.profile.unet}
-            common["epochs"] = sizes.pop("epochs", common["epochs"])
-
-            def make():
-                backend.start()
-                from cotconet.unet import UNetSegmenter
-
-                return UNetSegmenter(kind, **sizes, seed=seed)
-
-            return {"model": kind, **sizes, **common}, make
-
-        def make():
-            backend.start()
-            from cotconet.leusam import LeuSAM
-
-            return LeuSAM(**network, weights=weights or "auto", seed=seed)
-
-        return {
-            "model": "LeuSAM", **network, "weights": weights.name if weights else "auto", **common
-        }, make  # fmt: skip
+    def _untrained(self, kind, seed):
+        backend.start()
+        if kind == "leusam":
+            network = {**self.profile.leusam, "weights": self.options.weights or "auto"}
+        else:
+            network = {**self.profile.unet, "kind": kind}
+        del network["epochs"]
+        return segmentation.learned(kind)(**network, seed=seed)
 
     def _scores(self, model, boxes):
-        """A row for each test picture and box: its Dice and IoU.
-
-        Args:
-            boxes: dict of the box's name -> whether it is the true one, else the model's own way.
-        """
+        """A row for each test picture and box of `BOXES`: its Dice and IoU."""
         cells = self.test
         around = [region.box(mask, 0) for mask in cells.masks]
         return pd.concat(
             [
-                self._table(model.masks(cells.images, around if true else None), name)
-                for name, true in boxes.items()
+                self._table(model.masks(cells.images, around if box == "true" else None), box)
+                for box in boxes
             ]
         )
 
@@ -197,8 +183,7 @@ class Comparison:
             rows.append(_row(THRESHOLD, label, "–", [self.threshold]))
             for method, found in scores.items():
                 title = runs[method][0].facts["title"]
-                boxes = ("–",) if METHODS[method] else ("threshold", "true")
-                rows += [_row(title, label, box, found) for box in boxes]
+                rows += [_row(title, label, box, found) for box in BOXES[METHODS[method]]]
         several = [run for own in runs.values() for run in own]
         names = " + ".join(spec.split(":")[0] for spec in self.options.data)
         machines = " and ".join(sorted({run.hardware for run in several} - {""})) or hardware()
@@ -224,12 +209,8 @@ class Comparison:
         Three columns a picture: itself, the true mask, ours. Returns the path.
         """
         backend.start()
-        if run.settings["model"] == "LeuSAM":
-            from cotconet.leusam import LeuSAM as Segmenter
-        else:
-            from cotconet.unet import UNetSegmenter as Segmenter
-
-        cells, model = self.test, Segmenter.load(run.folder)
+        kind = METHODS.get(run.settings["model"], run.settings["model"])
+        cells, model = self.test, segmentation.learned(kind).load(run.folder)
         scores = pd.read_csv(run.folder / "scores.csv", keep_default_na=False)
         scores = scores[scores["box"] != "true"]["dice"].to_numpy()
         shown, titles = [], []

@@ -66,9 +66,7 @@ def main():
         lines = [*table.lines(models, few), PUBLISHED, *lines]
         title = "Are the explanations right? (in neither paper)"
         paths = reports.write(found, title, lines, options.out / "tables", _stem(options))
-    print(f"\n## {title}\n\n{reports.markdown(found)}\n")
-    print("\n".join(f"- {line}" for line in lines))
-    print("\nWritten: " + ", ".join(str(path) for path in paths))
+    reports.show(found, title, lines, paths)
 
 
 def _arguments(parser):

@@ -32,9 +32,7 @@ def main(argv=None):
         ]
         folder = options.out.expanduser().resolve() / "tables"
         paths = reports.write(table, title, lines, folder, f"{package}_forensics")
-        print(f"\n## {title}\n\n{reports.markdown(table)}\n")
-        print("\n".join(f"- {line}" for line in lines))
-        print("\nWritten: " + ", ".join(str(path) for path in paths))
+        reports.show(table, title, lines, paths)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,7 @@ def main(argv=None):
     title = "CoTCoNet: the compared methods' networks (not in the paper)"
     folder = options.out.expanduser().resolve() / "tables"
     paths = reports.write(made, title, lines, folder, f"cotconet_methods_{options.profile}")
-    print(f"\n## {title}\n\n{reports.markdown(made)}\n")
-    print("\n".join(f"- {line}" for line in lines))
-    print("\nWritten: " + ", ".join(str(path) for path in paths))
+    reports.show(made, title, lines, paths)
 
 
 if __name__ == "__main__":

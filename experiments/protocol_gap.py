@@ -1,7 +1,6 @@
 """CoTCoNet's protocol gap: the same methods by the paper's split and with subjects apart."""
 
 import copy
-from dataclasses import replace
 
 from table2 import CNMC
 
@@ -9,14 +8,11 @@ from cotconet import protocol_gap
 from smears import InputError, commandline, reports
 from smears.study import Results, exits
 
-# The paper names no protocol with subjects apart, so this table is in neither paper.
-GAP = replace(CNMC, make=protocol_gap.table)
-
 
 def main():
     """Train what is missing under both protocols, print and write the table."""
     options = commandline.parse(
-        [GAP],
+        [CNMC],
         what="the protocol gap: CoTCoNet and the methods it is compared with under the paper's "
         "protocol (by image, after synthesis) and with subjects apart, side by side",
         extra="Both splits are made, so --split is not taken; --folds holds for subjects apart.",
@@ -26,20 +22,18 @@ def main():
             raise InputError("--split: this table makes both splits; leave it out.")
         other = copy.copy(options)
         other.split, other.folds = "paper", 0
-        both = [Results(GAP, chosen) for chosen in (options, other)]
+        both = [Results(CNMC, chosen) for chosen in (options, other)]
         if both[0].refused:
             raise InputError(both[0].refused)
         for results in both:
             print(results.material.split_line)
             results.train()
-        made, lines = GAP.make(*both)
+        made, lines = protocol_gap.table(*both)
         lines.append(both[0].verdict())
         title = f"CoTCoNet: the protocol gap on {both[0].data} (not in the paper)"
         stem = f"cotconet_protocol-gap_{commandline.stem(options)}"
         paths = reports.write(made, title, lines, options.out / "tables", stem)
-    print(f"\n## {title}\n\n{reports.markdown(made)}\n")
-    print("\n".join(f"- {line}" for line in lines))
-    print("\nWritten: " + ", ".join(str(path) for path in paths))
+    reports.show(made, title, lines, paths)
 
 
 if __name__ == "__main__":

@@ -57,9 +57,7 @@ def main():
                 paths.append(comparison.sheet(run, sheet))
             else:
                 print(f"{method}: no sheet, for {run.folder.name} holds scores alone.")
-    print(f"\n## {title}\n\n{reports.markdown(table)}\n")
-    print("\n".join(f"- {line}" for line in lines))
-    print("\nWritten: " + ", ".join(str(path) for path in paths))
+    reports.show(table, title, lines, paths)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ def train(results, left):
     if not left:
         return
     study, options = results.study, results.options
-    # The splits are stored now, so that processes only read them.
     jobs = min(options.jobs, len(left))
+    study = replace(study, make=None)  # a script's own function could not be sent
     with _quiet(max(1, cpu_count() // jobs)):
         done = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            delayed(_one)(replace(study, make=None), options, *which) for which in left
+            delayed(_one)(study, options, *which) for which in left
         )
         with tqdm(total=len(left), desc=f"{jobs} rows at a time", unit="training") as bar:
             for name in done:

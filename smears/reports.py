@@ -32,12 +32,21 @@ def write(table, title, lines, folder, stem):
         List of the four paths.
     """
     folder = Path(folder)
-    notes = "\n".join(f"- {line}" for line in lines)
-    write_whole(folder / f"{stem}.md", f"## {title}\n\n{markdown(table)}\n\n{notes}\n")
+    write_whole(folder / f"{stem}.md", _text(table, title, lines))
     write_whole(folder / f"{stem}.csv", table.to_csv(index=False))
     write_whole(folder / f"{stem}.tex", latex(table, title, lines) + "\n")
     picture(table, title, lines, folder / f"{stem}.png")
     return [folder / f"{stem}.{ending}" for ending in ("md", "csv", "tex", "png")]
+
+
+def show(table, title, lines, paths):
+    """Print a table with its caption, and where `write` put it."""
+    print(f"\n{_text(table, title, lines)}\nWritten: " + ", ".join(str(path) for path in paths))
+
+
+def _text(table, title, lines):
+    notes = "\n".join(f"- {line}" for line in lines)
+    return f"## {title}\n\n{markdown(table)}\n\n{notes}\n"
 
 
 def picture(table, title, lines, path):

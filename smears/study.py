@@ -131,8 +131,8 @@ class Results:
         if self.options.jobs > 1:
             processes.train(self, self._left())
         for label in self.study.rows:
-            if self._left_out(label):
-                self.missing[label] = self._left_out(label)
+            if reason := self._left_out(label):
+                self.missing[label] = reason
             for seed, fold in product(self.options.seeds, range(len(self.material.splits))):
                 if label not in self.missing:
                     try:

@@ -53,6 +53,17 @@ def intervals(predictions, part, several):
     ]
 
 
+def difference(first, second, part, metric):
+    """(mean over seeds of one row less that of another, low, high) on pictures of their own.
+
+    Args:
+        first, second: predictions of the two rows, whose pictures and seeds may differ.
+        part, metric: as for `interval`.
+    """
+    stacks = [confusions(predictions, part) for predictions in (first, second)]
+    return statistics.difference_apart(*stacks, _score(metric), resamples=RESAMPLES)
+
+
 def _score(metric):
     """Function of matrices (..., k, k) of a metric's name."""
     return metric if callable(metric) else lambda matrix: metrics.from_confusion(matrix)[metric]

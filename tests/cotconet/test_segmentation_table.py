@@ -49,7 +49,9 @@ class FilledBox:
 def comparison(tmp_path, monkeypatch):
     drawn = {"classes": "all-normal", "subjects": 6, "images": 1, "size": 64}
     profile = segmentation_table.Profile(
-        {"size": "tiny"}, {"epochs": 1}, {"side": 16, "filters": [2, 2, 2, 2, 2]}, drawn
+        {"size": "tiny", "epochs": 1},
+        {"side": 16, "filters": [2, 2, 2, 2, 2], "epochs": 1},
+        drawn,
     )
     monkeypatch.setitem(segmentation_table.PROFILES, "quick", profile)
     monkeypatch.setattr(leusam, "LeuSAM", FilledBox)
