@@ -53,8 +53,8 @@ def trace_once(model, y, nothing):
     """Make the variables of a compiled model's optimizer, losses and metrics before it is trained.
 
     TensorFlow traces a step that makes variables and then traces it again, so that LeuSAM's first
-    step took 80 s on two busy cores and takes 43 s. Does nothing on JAX, which traces once, or where
-    several devices share the variables.
+    step took 80 s on two busy cores and takes 43 s. Does nothing on JAX, which traces once, or
+    where several devices share the variables.
 
     Args:
         y: a batch's targets. nothing: predictions of their kind, one array or a list.
