@@ -1,6 +1,7 @@
 """Who may import whom, read from the source: neither paper knows the other, smears neither."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -55,18 +56,32 @@ def test_tensorflow_is_imported_only_inside_functions():
             assert not names & {"tensorflow", "jax"}, path
 
 
-@pytest.mark.parametrize("script", sorted(p.stem for p in (ROOT / "experiments").glob("*.py")))
-def test_help_teaches_without_starting_a_backend(script):
-    code = (
-        "import os, runpy, sys; sys.argv = [sys.argv[1], '--help']\n"
-        "sys.path.insert(0, os.path.dirname(sys.argv[0]))\n"  # as `python SCRIPT` has it
-        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print('LOADED', sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
-    )
-    path = ROOT / "experiments" / f"{script}.py"
+HELP = """
+import contextlib, io, json, os, runpy, sys
+found = {}
+for path in sys.argv[1:]:
+    sys.path.insert(0, os.path.dirname(path))  # as `python SCRIPT` has it
+    sys.argv, text = [path, "--help"], io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        runpy.run_path(path, run_name="__main__")
+    backends = sorted({"keras", "tensorflow", "jax"} & set(sys.modules))
+    found[os.path.basename(path)] = [text.getvalue(), backends]
+print(json.dumps(found))
+"""
+SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def helps():
+    """Script name -> (what --help prints, backends loaded by then), all from one process."""
     done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", HELP, *map(str, SCRIPTS)], capture_output=True, text=True, check=True
     )
-    assert "LOADED []" in done.stdout
-    assert "--out" in done.stdout
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("script", [path.name for path in SCRIPTS])
+def test_help_teaches_without_starting_a_backend(helps, script):
+    text, backends = helps[script]
+    assert not backends
+    assert "--out" in text
