@@ -95,6 +95,17 @@ def iou(first, second):
     return int((first & second).sum()) / union if union else 1.0
 
 
+def learned(kind):
+    """The class of a segmenter that is trained: "leusam", "unet" or "unet++"."""
+    if kind == "leusam":
+        from cotconet.leusam import LeuSAM
+
+        return LeuSAM
+    from cotconet.unet import UNetSegmenter
+
+    return UNetSegmenter
+
+
 def _channels(image):
     """uint8 (h, w) twice: darkness in green, and blue less red about 128; both smoothed."""
     sigma = max(0.8, SMOOTH * _side(image))
@@ -213,14 +224,3 @@ def _like_a_cell(mask):
     hull = max(cv2.contourArea(cv2.convexHull(outline)), 1)
     cut = sum(line.sum() for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1])) / length
     return area / hull * np.sqrt(4 * np.pi * area) / length - cut
-
-
-def learned(kind):
-    """The class of a segmenter that is trained: "leusam", "unet" or "unet++"."""
-    if kind == "leusam":
-        from cotconet.leusam import LeuSAM
-
-        return LeuSAM
-    from cotconet.unet import UNetSegmenter
-
-    return UNetSegmenter

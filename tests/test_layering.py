@@ -58,9 +58,9 @@ def test_tensorflow_is_imported_only_inside_functions():
 
 HELP = """
 import contextlib, io, json, os, runpy, sys
-found = {}
-for path in sys.argv[1:]:
-    sys.path.insert(0, os.path.dirname(path))  # as `python SCRIPT` has it
+found, paths = {}, sys.argv[1:]
+sys.path.insert(0, os.path.dirname(paths[0]))  # as `python SCRIPT` has it
+for path in paths:
     sys.argv, text = [path, "--help"], io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         runpy.run_path(path, run_name="__main__")

@@ -118,7 +118,8 @@ def lines(models, few):
         f"{scoring.SEEDS} seeds of the method (– where it draws nothing by chance); random weights "
         "(Adebayo et al. 2018), maps of the network before and after all its layers were started "
         f"anew. Rank correlations without sign, {sanity.LIMIT} or more in the mean fails: the map "
-        "shows the picture, not what was learnt; flat maps are left out there.",
+        "shows the picture, not what was learnt. Flat maps are left out there; one that becomes "
+        "flat counts as 0.",
     ]
 
 
