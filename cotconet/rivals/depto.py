@@ -48,6 +48,8 @@ class Depto(Rival):
     def learn(self, train, held):
         """Bring the training part to parity, then train the network on all of it."""
         if self.synthesise:
+            if self.weights is not None:
+                self.build(train)  # weights that cannot be had end it here, not after the GAN
             train = self._balanced(train)
         else:
             self.facts_["synthesised"] = 0

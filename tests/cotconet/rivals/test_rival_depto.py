@@ -10,6 +10,7 @@ from cotconet.rivals.conditional import ConditionalGAN, Labelled
 from cotconet.rivals.depto import Depto, with_head
 from smears import training
 from smears.runs import Run
+from smears.weights import NotAvailable
 
 
 @pytest.mark.slow
@@ -125,3 +126,15 @@ def test_few_steps_of_a_deep_network_need_no_graph(cells, tmp_path, monkeypatch)
     assert eager == [True]
     assert np.isfinite(model.history_[["loss", "val_loss"]].to_numpy()).all()
     assert model.predict_proba(cells[1][0]).shape == (12, 2)
+
+
+def test_weights_that_cannot_be_had_end_it_before_the_gan_is_trained(tmp_path, monkeypatch):
+    def unavailable(*_):
+        raise NotAvailable("no network")
+
+    monkeypatch.setattr(pretrained, "densenet", unavailable)
+    monkeypatch.setattr(conditional, "train", lambda *_, **__: pytest.fail("the GAN was trained"))
+    pictures = np.zeros((8, 32, 32, 3), np.uint8)
+    method = Depto(size=32, cache=tmp_path)
+    with pytest.raises(NotAvailable):
+        method.fit(pictures[:6], [0, 0, 0, 0, 1, 1], validation=(pictures[6:], [0, 1]))
