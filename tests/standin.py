@@ -1,13 +1,17 @@
 """A recipe that invents predictions instead of training, so that tables are made in a moment."""
 
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import drawings
 import numpy as np
 import pandas as pd
+import pytest
 
 from leukocytenet import recipe
-from smears import commandline
+from smears import commandline, reports, tables
 from smears.runs import KEYS
 from smears.study import Results, Unavailable, main
 
@@ -76,8 +80,14 @@ def _scores(frame, classes, model, seed):
     return scores
 
 
+def put_drawings(out):
+    """Put the pictures that the quick profile draws where a script with this --out finds them."""
+    drawings.put(Path(out), PROFILES["quick"].drawn)
+
+
 def results(study, out, *argv):
     """Trained smears.study.Results of a study, as a script would have them."""
+    put_drawings(out)
     study = replace(study, recipe=sys.modules[__name__])
     options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
     found = Results(study, options)
@@ -87,5 +97,15 @@ def results(study, out, *argv):
 
 def script(study, out, *argv):
     """Run a study's script in this process."""
+    put_drawings(out)
     study = replace(study, recipe=sys.modules[__name__])
     main(study, argv=["--profile", "quick", "--out", str(out), *argv])
+
+
+@contextmanager
+def plain_tables():
+    """Tables of few resamples and without their PNG, for tests of what is run, kept and told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "RESAMPLES", 50)
+        patch.setattr(reports, "picture", lambda *given: Path(given[-1]).touch())
+        yield

@@ -1,7 +1,8 @@
-"""The scripts as processes: from any folder, into any folder, stopped and started again."""
+"""The scripts as people start them: from any folder, into any folder, stopped and started again."""
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -57,11 +58,23 @@ def test_a_script_works_from_another_folder_with_relative_paths_and_spaces(pictu
     assert (table["original ours"] == 6).all()
 
 
-def test_wrong_data_ends_with_2_and_the_remedy(tmp_path):
-    code, _, err = _run(
-        "table5.py", "--data", "pbc:nowhere", "--profile", "quick", "--out", "x", cwd=tmp_path
-    )
-    assert code == 2
+@pytest.fixture
+def main(tmp_path, monkeypatch):
+    """Function name, *arguments that runs a script in this process, in a folder of its own."""
+
+    def run(name, *arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(SCRIPTS / name), run_name="__main__")
+
+    return run
+
+
+def test_wrong_data_ends_with_2_and_the_remedy(main, capsys):
+    with pytest.raises(SystemExit) as end:
+        main("table5.py", "--data", "pbc:nowhere", "--profile", "quick", "--out", "x")
+    assert end.value.code == 2
+    err = capsys.readouterr().err
     assert "nowhere not found" in err
     assert "Mendeley Data" in err
     assert "Traceback" not in err
@@ -122,12 +135,8 @@ def test_run_all_makes_what_can_be_made_and_one_page(pictures, tmp_path):
     assert [run["model"] for run in runs] == ["MobileNet"]
 
 
-def test_a_contact_sheet_shows_a_row_of_pictures_a_class(pictures, tmp_path):
-    code, _, err = _run(
-        "contact_sheet.py", "--data", f"folder:{pictures}", "--columns", "3", "--out", tmp_path,
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert code == 0, err
+def test_a_contact_sheet_shows_a_row_of_pictures_a_class(main, pictures, tmp_path):
+    main("contact_sheet.py", "--data", f"folder:{pictures}", "--columns", 3, "--out", tmp_path)
     with Image.open(tmp_path / "figures" / "contact_sheet_folder.jpg") as sheet:
         classes = len([place for place in Path(pictures).iterdir() if place.is_dir()])
         assert sheet.width / 3 == pytest.approx(sheet.height / classes, rel=0.3)

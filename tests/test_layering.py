@@ -56,32 +56,55 @@ def test_tensorflow_is_imported_only_inside_functions():
             assert not names & {"tensorflow", "jax"}, path
 
 
-HELP = """
-import contextlib, io, json, os, runpy, sys
-found, paths = {}, sys.argv[1:]
-sys.path.insert(0, os.path.dirname(paths[0]))  # as `python SCRIPT` has it
-for path in paths:
-    sys.argv, text = [path, "--help"], io.StringIO()
-    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
-        runpy.run_path(path, run_name="__main__")
+RUN = """
+import contextlib, io, json, runpy, sys
+found, (place, *commands) = {}, sys.argv[1:]
+sys.path.insert(0, place)  # as `python SCRIPT` has it
+for command in commands:
+    sys.argv, text, code = command.split(), io.StringIO(), 0
+    name = sys.argv[0]
+    with contextlib.redirect_stdout(text):
+        try:
+            if name.endswith(".py"):
+                runpy.run_path(f"{place}/{name}", run_name="__main__")
+            else:
+                runpy.run_module(name, run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code
     backends = sorted({"keras", "tensorflow", "jax"} & set(sys.modules))
-    found[os.path.basename(path)] = [text.getvalue(), backends]
+    found[command] = [text.getvalue(), code, backends]
 print(json.dumps(found))
 """
-SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
+SCRIPTS = [f"{path.name} --help" for path in sorted((ROOT / "experiments").glob("*.py"))]
+MODULES = ["smears check --help", "leukocytenet.predict --help"]
+WRONG = "smears nothing"
 
 
 @pytest.fixture(scope="module")
-def helps():
-    """Script name -> (what --help prints, backends loaded by then), all from one process."""
+def told():
+    """Command -> (what it prints, exit code, backends loaded by then), all from one process."""
     done = subprocess.run(
-        [sys.executable, "-c", HELP, *map(str, SCRIPTS)], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", RUN, str(ROOT / "experiments"), *SCRIPTS, *MODULES, WRONG],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("script", [path.name for path in SCRIPTS])
-def test_help_teaches_without_starting_a_backend(helps, script):
-    text, backends = helps[script]
+@pytest.mark.parametrize("command", SCRIPTS)
+def test_help_teaches_without_starting_a_backend(told, command):
+    text, code, backends = told[command]
     assert not backends
+    assert not code
     assert "--out" in text
+
+
+@pytest.mark.parametrize("command", MODULES)
+def test_the_help_of_a_module_tells_its_exit_codes_and_starts_no_backend(told, command):
+    text, code, backends = told[command]
+    assert not backends
+    assert not code
+    assert "Exit code" in text
+
+
+def test_a_wrong_command_ends_with_2_and_starts_no_backend(told):
+    assert told[WRONG][1:] == [2, []]

@@ -1,7 +1,10 @@
 """A recipe of two classes that invents predictions, so that CoTCoNet's tables need no training."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+
+import drawings
 
 from cotconet import recipe as real
 from smears import commandline
@@ -20,6 +23,7 @@ def recipe(train):
 
 def results(study, standin, out, *argv):
     """Trained smears.study.Results of a study with that recipe, as a script would have them."""
+    drawings.put(Path(out), standin.PROFILES["quick"].drawn)
     study = replace(study, recipe=standin, long=())
     options = commandline.parse([study], ["--profile", "quick", "--out", str(out), *argv])
     found = Results(study, options)

@@ -19,6 +19,8 @@ from table8 import DURATIONS
 from table9 import SIGNIFICANCE
 
 from leukocytenet import augmentation, recipe
+from leukocytenet import tables as own_tables
+from smears import tables
 
 NUMBER = r"(\d+\.\d+)"
 
@@ -28,16 +30,39 @@ def out(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples():
+    """Intervals a little less smooth than those of 2,000 resamples."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (tables, own_tables):
+            patch.setattr(module, "RESAMPLES", 200)
+        yield
+
+
+def _made(study, out, *arguments):
+    """(results, table by its first column, caption lines)."""
+    results = standin.results(study, out, *arguments)
+    table, lines = results.study.make(results)
+    return results, table.set_index(table.columns[0]), lines
+
+
 @pytest.fixture(scope="module")
 def make(out):
-    """Function study, *arguments -> (results, table by its first column, caption lines)."""
+    """Function study, *arguments -> what `_made` returns, made once."""
+    kept = {}
 
     def made(study, *arguments):
-        results = standin.results(study, out, *arguments)
-        table, lines = results.study.make(results)
-        return results, table.set_index(table.columns[0]), lines
+        key = (study.title, arguments)
+        if key not in kept:
+            kept[key] = _made(study, out, *arguments)
+        return kept[key]
 
     return made
+
+
+@pytest.fixture(scope="module")
+def nothing_run(tmp_path_factory):
+    return tmp_path_factory.mktemp("nothing")
 
 
 def _test_part(predictions):
@@ -211,22 +236,22 @@ def test_table_9_tests_against_every_baseline_pooled_over_seeds(make):
     assert any("pooled over seeds" in line for line in lines)
 
 
-def test_one_epoch_has_no_interval_and_crashes_nothing(make, monkeypatch):
+def test_one_epoch_has_no_interval_and_crashes_nothing(out, monkeypatch):
     one = {"quick": replace(standin.PROFILES["quick"], epochs=1)}
     monkeypatch.setattr(standin, "PROFILES", one)
-    _, table, _ = make(SIGNIFICANCE)
+    _, table, _ = _made(SIGNIFICANCE, out)
     assert table.loc["Training Accuracy", "ours"] == "0.4000, one epoch"
     assert table.loc["Paired t-test (Train vs. Val)", "ours"].startswith("undefined")
-    _, table, _ = make(DURATIONS)
+    _, table, _ = _made(DURATIONS, out)
     assert table["ours (min)"].tolist() == ["0.60", "0.50", "0.10"]
 
 
 @pytest.mark.parametrize(
     "study", [LITERATURE, ABLATION, COMPARISON, REPORT, DURATIONS, SIGNIFICANCE]
 )
-def test_without_a_run_every_table_says_so_and_borrows_no_number(tmp_path, study, monkeypatch):
+def test_without_a_run_every_table_says_so_and_borrows_no_number(nothing_run, study, monkeypatch):
     monkeypatch.setattr(standin, "SKILL", {})
-    results = standin.results(study, tmp_path)
+    results = standin.results(study, nothing_run)
     table, lines = results.study.make(results)
     own = table[~table.iloc[:, 0].str.startswith("Colour")]
     ours = own[[name for name in own if name.startswith("ours") or " ours" in name]].iloc[-1]

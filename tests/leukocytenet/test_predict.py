@@ -1,8 +1,6 @@
 """Predicting from the command line: answers, explanations, bad files, and the page."""
 
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -139,15 +137,3 @@ def test_a_file_named_twice_is_answered_once_and_strays_are_passed_over(tmp_path
         (folder / name).write_bytes(b"1")
     found = predict.find([folder / "a.png", folder])
     assert [path.name for path, _ in found] == ["a.png", "b.jpg"]
-
-
-def test_help_starts_no_backend():
-    code = (
-        "import sys; from leukocytenet import predict\n"
-        "try: predict.main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().endswith("[]")
-    assert "Exit code" in done.stdout

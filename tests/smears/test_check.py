@@ -1,8 +1,6 @@
 """`python -m smears check`: what it says of layouts, right ones and wrong ones."""
 
 import csv
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -316,18 +314,6 @@ def test_grey_and_black_are_said(look, tmp_path):
     assert "pictures are grey" in out
     assert "stand on black" in out
     assert code in (0, 1)
-
-
-def test_help_starts_no_backend_and_a_wrong_command_is_2():
-    code = (
-        "import sys; from smears.__main__ import main\n"
-        "try: main(['check', '--help'])\n"
-        "except SystemExit: pass\n"
-        "print(main(['nothing']), sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().endswith("2 []")
-    assert "Exit code" in done.stdout
 
 
 def test_nothing_is_written_into_the_folder(look, fill, tmp_path):

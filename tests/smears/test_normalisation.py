@@ -6,16 +6,17 @@ import pytest
 from keras import layers
 
 from smears.normalisation import SettleNormalisation, settle
+from smears.training import trace_once
 
 
-def _model(rate=0.5):
+def _model(rate=0.5, momentum=0.99):
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
             keras.Input((8,)),
             layers.Dropout(rate),
             layers.Dense(4),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=momentum),
             layers.ReLU(),
             layers.Dropout(rate),
             layers.Dense(4),
@@ -36,8 +37,8 @@ def _spread(model, x):
 
 @pytest.mark.contract
 def test_statistics_are_those_of_the_network_without_dropout():
-    model, batches = _model(), _batches()
-    for _ in range(60):
+    model, batches = _model(momentum=0.9), _batches()
+    for _ in range(10):
         for batch in batches:
             model(batch, training=True)
     x = np.concatenate(batches)
@@ -69,6 +70,7 @@ def test_fit_validates_with_settled_statistics():
     x = np.concatenate(batches)
     model.compile("sgd", "mse")
     targets = np.zeros((len(x), 4), np.float32)
+    trace_once(model, targets[:32], targets[:32])
     shown = [(batch, None) for batch in batches]
     history = model.fit(
         x, targets, epochs=2, verbose=0, validation_data=(x, targets),

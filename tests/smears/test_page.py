@@ -51,10 +51,17 @@ class Reader(HTMLParser):
 
 def _make(out, *studies, arguments=()):
     """Exit code of the gallery of studies on the stand-in recipe."""
+    standin.put_drawings(out)
     studies = [replace(study, recipe=standin) for study in studies]
     with pytest.raises(SystemExit) as end:
         gallery.main(*studies, argv=["--profile", "quick", "--out", str(out), *arguments])
     return end.value.code
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_tables():
+    with standin.plain_tables():
+        yield
 
 
 @pytest.fixture(scope="module")

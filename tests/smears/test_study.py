@@ -20,10 +20,17 @@ from smears import commandline, drawn, study
 
 
 @pytest.fixture
-def out(tmp_path):
+def whole_out(tmp_path):
     """A folder with a space and a letter beyond ASCII in its name."""
     standin.trained.clear()
     return tmp_path / "a földer"
+
+
+@pytest.fixture
+def out(whole_out):
+    """The same, for plain tables."""
+    with standin.plain_tables():
+        yield whole_out
 
 
 def _lines(capsys):
@@ -45,8 +52,8 @@ def _folder_of_pictures(folder, labels, subjects=6, seed=500):
     return folder
 
 
-def test_a_script_prints_published_beside_ours_and_where_it_wrote(out, capsys):
-    standin.script(COMPARISON, out)
+def test_a_script_prints_published_beside_ours_and_where_it_wrote(whole_out, capsys):
+    standin.script(COMPARISON, whole_out)
     lines = _lines(capsys)
     table = _table(lines)
     assert list(table)[2:] == [
