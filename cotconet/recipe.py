@@ -70,8 +70,8 @@ PROFILES = {
             "ViT-L/32": {"patch_size": 16, "width": 256, "depth": 4, "num_heads": 4, "epochs": 12},
             "ViT-H/16": {"patch_size": 8, "width": 320, "depth": 5, "num_heads": 5, "epochs": 12},
         },
-        # Many people rather than many cells: of five normal ones it learnt those five (C17).
-        drawn={"classes": "all-normal", "subjects": 36, "images": 5, "size": 96},
+        # Many people rather than many cells: of few normal ones it learns those few (C17).
+        drawn={"classes": "all-normal", "subjects": 90, "images": 2, "size": 96},
     ),
     "laptop": Profile(
         size=64,
