@@ -14,8 +14,8 @@ from smears.weights import NotAvailable
 SMALL = {"size": 32, "patch_size": 8, "depth": 1, "num_heads": 3}
 
 
-@pytest.fixture
-def stores(tmp_path):
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
     """(train, validation): discs on grey, dark for label 1; validation is other pictures."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:32, :32]
@@ -25,7 +25,7 @@ def stores(tmp_path):
         picture = np.full((32, 32, 3), 180.0)
         picture[disc] = (90, 60, 120) if label else (150, 130, 170)
         cells.append(np.clip(picture + rng.normal(0, 10, picture.shape), 0, 255))
-    path = tmp_path / "cells.npy"
+    path = tmp_path_factory.mktemp("stores") / "cells.npy"
     np.save(path, np.array(cells, np.uint8))
     rows = np.arange(40)
     return (path, rows[:24], labels[:24]), (path, rows[24:], labels[24:])
@@ -35,6 +35,13 @@ def _fit(tmp_path, stores, name="extractor", **settings):
     run = Run(tmp_path, name, {})
     settings = {"epochs": 3, "batch_size": 8, **SMALL, **settings}
     return run, fit_extractor(run, *stores, **settings)
+
+
+@pytest.fixture(scope="module")
+def fitted(stores, tmp_path_factory):
+    """(folder, its run, the extractor) of one epoch."""
+    folder = tmp_path_factory.mktemp("fitted")
+    return folder, *_fit(folder, stores, epochs=1)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +145,11 @@ def test_each_extractor_learns_dark_from_light_cells(parts, tmp_path, stores):
 
 
 @pytest.mark.contract
-def test_features_are_the_models_outputs_and_a_loaded_extractor_gives_the_same(tmp_path, stores):
-    run, model = _fit(tmp_path, stores, epochs=1)
+@pytest.mark.usefixtures("op_by_op")
+def test_features_are_the_models_outputs_and_a_loaded_extractor_gives_the_same(
+    tmp_path, stores, fitted
+):
+    _, run, model = fitted
     path = features(model, stores[0][0], tmp_path / "features.npy", batch_size=16)
     held = np.load(path)
     assert (held.dtype, held.shape) == (np.float16, (40, 256))
@@ -150,11 +160,10 @@ def test_features_are_the_models_outputs_and_a_loaded_extractor_gives_the_same(t
     assert np.array_equal(again, held)
 
 
-def test_a_finished_run_is_loaded_and_not_trained_again(tmp_path, stores, monkeypatch):
-    settings = {"epochs": 1, "parts": ("gmod",)}
-    _, first = _fit(tmp_path, stores, **settings)
+def test_a_finished_run_is_loaded_and_not_trained_again(stores, fitted, monkeypatch):
+    folder, _, first = fitted
     monkeypatch.setattr(coupled.training, "fit", None)
-    _, second = _fit(tmp_path, stores, **settings)
+    _, second = _fit(folder, stores, epochs=1)
     assert all(map(np.array_equal, second.get_weights(), first.get_weights()))
 
 

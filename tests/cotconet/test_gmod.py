@@ -194,6 +194,7 @@ def test_a_saved_model_loads_without_help_and_gives_the_same(tmp_path):
 
 
 @pytest.mark.contract
+@pytest.mark.usefixtures("op_by_op")
 def test_a_training_step_moves_every_weight():
     backend.seed(0)
     model = GMod(**SMALL)

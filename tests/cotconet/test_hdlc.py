@@ -24,6 +24,13 @@ def _fit(tmp_path, x, y, **settings):
     return fit_hdlc(Run(tmp_path, "hdlc", {}), x, y, *_data(seed=1), **settings)
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """(an HDLC, its folder, the features and labels that it learnt)."""
+    folder, (x, y) = tmp_path_factory.mktemp("fitted"), _data(80)
+    return _fit(folder, x, y, epochs=15, dropout=0.0), folder, x, y
+
+
 @pytest.mark.parametrize(("features", "expected"), [(6_272, 3_387_010), (12_544, 6_598_274)])
 def test_it_has_the_parameters_that_the_projection_implies(features, expected):
     assert HDLC(features).count_params() == expected
@@ -72,23 +79,21 @@ def test_what_cannot_be_built_is_refused(wrong, message):
 
 
 @pytest.mark.contract
-def test_it_learns_from_features_of_any_scale_and_a_loaded_one_predicts_the_same(tmp_path):
-    x, y = _data(80)
-    model = _fit(tmp_path, x, y, dropout=0.0)
+def test_it_learns_from_features_of_any_scale_and_a_loaded_one_predicts_the_same(fitted):
+    model, folder, x, y = fitted
     probabilities = predict_hdlc(model, x)
     assert probabilities.dtype == np.float32
     assert probabilities.shape == (80,)
     assert ((probabilities > 0.5) == y).mean() >= 0.95
-    file = next(tmp_path.glob("*/hdlc.keras"))
+    file = next(folder.glob("*/hdlc.keras"))
     twin = keras.saving.load_model(file)
     assert np.array_equal(predict_hdlc(twin, x), probabilities)
     assert np.array_equal(predict_hdlc(model, x, batch_size=7), predict_hdlc(twin, x, 7))
 
 
 @pytest.mark.contract
-def test_it_measures_mean_and_deviation_on_the_training_features_and_leaves_them(tmp_path):
-    x, y = _data()
-    model = _fit(tmp_path, x, y, epochs=2)
+def test_it_measures_mean_and_deviation_on_the_training_features_and_leaves_them(fitted):
+    model, _, x, _ = fitted
     layer = model.get_layer("standardise")
     mean, variance = layer.get_weights()
     assert np.allclose(mean, x.mean(0), rtol=1e-4)
@@ -99,17 +104,19 @@ def test_it_measures_mean_and_deviation_on_the_training_features_and_leaves_them
     assert np.allclose(scaled.std(0), 1, atol=1e-3)
 
 
+@pytest.mark.usefixtures("op_by_op")
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config")
 def test_a_feature_that_is_constant_in_training_stays_small_where_it_is_not(tmp_path):
     x, y = _data()
     x[:, 3] = 7
-    model = _fit(tmp_path, x, y, epochs=1)
+    model = _fit(tmp_path, x, y, epochs=1, batch_size=40)
     layer = keras.Model(model.input, model.get_layer("standardise").output)
     other = x.copy()
     other[:, 3] = 8
     assert np.abs(layer.predict_on_batch(x)[:, 3]).max() < 1e-3
     assert np.abs(layer.predict_on_batch(other)[:, 3]).max() < 10
     x[:] = 7
-    assert np.isfinite(predict_hdlc(_fit(tmp_path / "all", x, y, epochs=1), x)).all()
+    assert np.isfinite(predict_hdlc(_fit(tmp_path / "all", x, y, epochs=1, batch_size=40), x)).all()
 
 
 def test_one_class_or_numbers_that_are_none_are_refused(tmp_path):
@@ -121,15 +128,14 @@ def test_one_class_or_numbers_that_are_none_are_refused(tmp_path):
         _fit(tmp_path, x, y)
 
 
-def test_a_finished_run_is_loaded_and_not_trained_again(tmp_path, monkeypatch):
-    x, y = _data()
-    first = predict_hdlc(_fit(tmp_path, x, y, epochs=2), x)
+def test_a_finished_run_is_loaded_and_not_trained_again(fitted, monkeypatch):
+    model, folder, x, y = fitted
 
     def never(*args, **settings):
         raise AssertionError("trained again")
 
     monkeypatch.setattr("smears.training.fit", never)
-    assert np.array_equal(predict_hdlc(_fit(tmp_path, x, y, epochs=2), x), first)
+    assert np.array_equal(predict_hdlc(_fit(folder, x, y), x), predict_hdlc(model, x))
 
 
 def test_nothing_to_predict_is_nothing(tmp_path):

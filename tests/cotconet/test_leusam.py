@@ -76,6 +76,7 @@ def test_a_finished_run_is_read_not_trained_again(trained):
 
 
 @pytest.mark.contract
+@pytest.mark.usefixtures("op_by_op")
 def test_it_is_kept_as_numbers_and_text_and_loads_the_same(untrained, tmp_path):
     untrained.save(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"leusam.json", "leusam.weights.h5"}
@@ -88,6 +89,7 @@ def test_it_is_kept_as_numbers_and_text_and_loads_the_same(untrained, tmp_path):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.usefixtures("op_by_op")
 def test_without_a_box_the_colour_threshold_gives_one(untrained):
     images, masks = _cells(1)
     found = segmentation.otsu_watershed(images[0])
@@ -97,6 +99,7 @@ def test_without_a_box_the_colour_threshold_gives_one(untrained):
     np.testing.assert_array_equal(untrained(blank), untrained(blank, (0, 0, 30, 20)))
 
 
+@pytest.mark.usefixtures("op_by_op")
 def test_a_mask_has_its_pictures_own_size_alone_and_in_sets(untrained):
     images, _ = _cells(3)
     wide = cv2.resize(images[1], (90, 61))

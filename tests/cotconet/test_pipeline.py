@@ -9,14 +9,17 @@ import pytest
 from cotconet import coupled, grafr, pipeline, synthesis
 from smears import InputError, drawn
 
+# What TensorFlow says of its datasets where networks run op by op.
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config")
+
 SMALL = {
     "size": 32,
     "segment": "otsu-watershed",
     "leugan": {"size": 32, "width": 16, "epochs": 1, "batch_size": 8},
-    "extractor": {"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 2, "batch_size": 8},
+    "extractor": {"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 1, "batch_size": 12},
     "grafr": {"k": 3},
     "selector": {"population": 4, "iterations": 2},
-    "hdlc": {"epochs": 2, "batch_size": 8},
+    "hdlc": {"epochs": 2, "batch_size": 24},
 }
 
 
@@ -38,7 +41,7 @@ def held():
 
 
 @pytest.fixture(scope="module")
-def fitted(cells, held, tmp_path_factory):
+def fitted(cells, held, tmp_path_factory, all_op_by_op):
     """A fitted CoTCoNet and its cache."""
     cache = tmp_path_factory.mktemp("cache")
     return pipeline.CoTCoNet(**SMALL, positive="ALL", cache=cache).fit(*cells, held), cache

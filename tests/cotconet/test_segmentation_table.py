@@ -96,6 +96,8 @@ def test_scored_seeds_are_not_trained_again(comparison):
     pd.testing.assert_frame_equal(first, second)
 
 
+@pytest.mark.usefixtures("op_by_op")
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config")
 def test_networks_without_prompt_have_one_row(comparison, tmp_path):
     comparison.options.methods, comparison.options.seeds = ["U-Net"], [0]
     runs = comparison.train()

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from cotconet import synthesis
+from cotconet import leugan, synthesis
 from cotconet.leugan import LeuGAN
 from smears import InputError, images, runs
 
@@ -38,6 +38,12 @@ SCRIPT = """
     np.savez(folder / "weights.npz", *map(np.asarray, gan.weights))
     np.save(folder / "made.npy", synthesis.synthesise(gan, 5, seed=1))
 """
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """The discriminator has few maps, for what is asked of training alone."""
+    monkeypatch.setattr(leugan, "DISCRIMINATOR", (8, 8, 8, 8))
 
 
 def pictures(count, side=16):
@@ -81,6 +87,8 @@ def test_as_many_pictures_as_asked_for_whatever_the_batch(monkeypatch):
 
 
 @pytest.mark.contract
+@pytest.mark.usefixtures("op_by_op", "narrow")
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config")
 def test_training_leaves_history_samples_and_the_network_in_its_folder(tmp_path):
     run = runs.Run(tmp_path, "gan", {})
     settings = {"size": 16, "width": 8, "epochs": 3, "batch_size": 4, "every": 2}
@@ -100,6 +108,8 @@ def test_training_leaves_history_samples_and_the_network_in_its_folder(tmp_path)
 
 
 @pytest.mark.contract
+@pytest.mark.usefixtures("op_by_op", "narrow")
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config")
 def test_fewer_pictures_than_a_batch_and_of_another_side_are_trained_on(tmp_path):
     gan = synthesis.train(
         pictures(2, 20), runs.Run(tmp_path, "gan", {}), size=16, width=8, epochs=1, batch_size=64
