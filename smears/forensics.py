@@ -4,6 +4,7 @@ A paper.yaml lists under each table what is to be checked (`forensics:`), so no 
 here; the checks stand in `smears.testsets` and `smears.agreement`.
 """
 
+import functools
 from dataclasses import replace
 
 import pandas as pd
@@ -24,6 +25,8 @@ CHECKS = {
 }  # fmt: skip
 
 
+# They take seconds, and every table asks for them.
+@functools.lru_cache(maxsize=4)
 def findings(paper):
     """All findings of a smears.published.Paper, table by table.
 

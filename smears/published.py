@@ -135,6 +135,7 @@ class Paper:
 
 
 @cache
+@cache
 def load(package):
     """The Paper of a package, e.g. "leukocytenet".
 

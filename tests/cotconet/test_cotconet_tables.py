@@ -13,7 +13,7 @@ from table5 import ALLIDB2, COMPARISON
 from table7 import STEPS
 
 from cotconet import recipe, tables
-from smears import colour, commandline, forensics, metrics
+from smears import colour, commandline, metrics
 from smears.study import Results, Unavailable, main
 
 
@@ -130,10 +130,7 @@ def test_more_or_fewer_than_two_classes_are_refused_with_what_to_give():
     assert "this data has 8" in recipe.refuse(list("abcdefgh"))
 
 
-def test_the_paper_s_table_alone_is_made_when_only_its_rows_are_asked_for(
-    tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setattr(forensics, "findings", lambda paper: [])
+def test_the_paper_s_table_alone_is_made_when_only_its_rows_are_asked_for(tmp_path, capsys):
     studies = [COMPARISON, replace(ALLIDB2, recipe=STANDIN)]
     main(*studies, argv=["--profile", "quick", "--out", str(tmp_path), "--rows", "CoTCoNet"])
     printed = capsys.readouterr().out
