@@ -65,7 +65,6 @@ class LeuSAM:
         ):  # fmt: skip
             part.trainable = False
         boxes = keras.Input((2, 2), name="boxes")
-        stored = keras.Input(encoder.output.shape[1:], name="embeddings")
         corners, dense, places = BoxPrompt(prompts)(boxes)
 
         def first_mask(embeddings):
@@ -75,9 +74,13 @@ class LeuSAM:
         self.network = keras.Model(
             {"images": encoder.input, "boxes": boxes}, first_mask(encoder.output), name="leusam"
         )
-        self.decoder = keras.Model(
-            {"embeddings": stored, "boxes": boxes}, first_mask(stored), name="leusam_decoder"
-        )
+        # What is trained; behind a frozen encoder, on its stored embeddings.
+        self.trained = self.network
+        if self.frozen:
+            stored = keras.Input(encoder.output.shape[1:], name="embeddings")
+            self.trained = keras.Model(
+                {"embeddings": stored, "boxes": boxes}, first_mask(stored), name="leusam_decoder"
+            )
 
     @property
     def title(self):
@@ -134,8 +137,7 @@ class LeuSAM:
                 *self._stored(*validation, cache, "validation"), self.side, self.grid,
                 batch_size=batch_size,
             )  # fmt: skip
-        model = self.decoder if self.frozen else self.network
-        mask_training.fit(model, train, watched, run, epochs, rate, title)
+        mask_training.fit(self.trained, train, watched, run, epochs, rate, title)
         self.save(run.folder)
         mask_training.clear(run)
         return self
