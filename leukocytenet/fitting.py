@@ -39,7 +39,7 @@ def train_whole(task, run):
     with backend.policy(precision):
         network, kind = _network(task, s, store)
     run.note(weights=kind, parameters=network.count_params(), precision=precision)
-    rate = training.WarmedCosine(s["learning_rate"], s["epochs"] * len(train), s["warmup"])
+    rate = training.warmed_cosine(s["learning_rate"], s["epochs"] * len(train), s["warmup"])
     weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
     with parallel.devices(task.devices, s["batch_size"]) as count:
         run.note(devices=count)

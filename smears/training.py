@@ -1,14 +1,12 @@
 """Fit a Keras model inside a run folder: progress, an exact checkpoint each epoch, resume."""
 
 import json
-import math
 import os
 import shutil
 import time
 
 import keras
 import numpy as np
-from keras import ops
 from tqdm import tqdm
 
 from smears.pictures import SetEpoch
@@ -35,28 +33,20 @@ def class_weights(labels, classes):
     return {c: len(labels) / (classes * max(count, 1)) for c, count in enumerate(counts)}
 
 
-@keras.saving.register_keras_serializable("smears")
-class WarmedCosine(keras.optimizers.schedules.LearningRateSchedule):
+def warmed_cosine(peak, steps, share):
     """A learning rate that rises to `peak` and falls to zero on a cosine.
-
-    The same numbers as Keras's CosineDecay, without its branches: AdamW asks for the rate once a
-    variable, and tracing so many branches took TensorFlow a quarter of the first step's time.
 
     Args:
         peak: the highest rate. steps: of the whole training. share: part of them in which it rises.
+
+    Returns:
+        keras.optimizers.schedules.CosineDecay.
     """
-
-    def __init__(self, peak, steps, share):
-        self.peak, self.steps, self.share = peak, steps, share
-
-    def __call__(self, step):
-        rise = max(1, int(self.share * self.steps))
-        step = ops.cast(step, "float32")
-        fallen = ops.clip((step - rise) / max(1, self.steps - rise), 0, 1)
-        return self.peak * ops.minimum(step / rise, (1 + ops.cos(math.pi * fallen)) / 2)
-
-    def get_config(self):
-        return {"peak": self.peak, "steps": self.steps, "share": self.share}
+    rise = max(1, int(share * steps))
+    # Keras counts the steps of the decay from the end of the warm-up.
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rise), warmup_target=peak, warmup_steps=rise
+    )
 
 
 def trace_once(model, y, nothing):

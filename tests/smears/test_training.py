@@ -149,7 +149,7 @@ def test_class_weights_average_to_one_over_the_pictures():
 
 @pytest.mark.parametrize(("steps", "share", "rise"), [(100, 0.1, 10), (40, 0.0, 1), (1, 0.5, 1)])
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing_at_the_last_step(steps, share, rise):
-    rate = training.WarmedCosine(0.02, steps, share)
+    rate = training.warmed_cosine(0.02, steps, share)
     values = [float(rate(step)) for step in range(max(steps, 2) + 1)]
     assert values[0] == 0.0
     assert np.argmax(values) == rise
