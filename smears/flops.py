@@ -19,10 +19,10 @@ def flops(network):
     """Count a model's operations for one input in inference mode.
 
     On TensorFlow, its own profiler counts the traced graph. It takes an einsum for no work, as
-    those of keras.layers.MultiHeadAttention, so they are counted here. On JAX the
-    traced program is counted by the same rules; the two agree within 0.001% on convolutional
-    networks with small attention blocks, whose normalisations and activations they spell
-    differently, and within 1% on small transformers.
+    those of keras.layers.MultiHeadAttention, so they are counted here. On JAX the traced program
+    is counted by the same rules; the two agree within 0.001% on convolutional networks with small
+    attention blocks, whose normalisations and activations they spell differently, and within 1%
+    on small transformers.
 
     Args:
         network: Keras model with one input of known size.

@@ -135,7 +135,6 @@ class Paper:
 
 
 @cache
-@cache
 def load(package):
     """The Paper of a package, e.g. "leukocytenet".
 
