@@ -53,6 +53,7 @@ def comparison(results):
     roc.legend(frameon=False, fontsize=9, loc="lower right")
     turns = np.linspace(0, 2 * np.pi, len(SCORES), endpoint=False)
     radar.set_xticks(turns, [title for title, _ in SCORES.values()])
+    radar.tick_params(axis="x", pad=14)
     radar.set(ylim=(0, 1), title="(b) scores, test")
     radar.set_yticks(
         [0.25, 0.5, 0.75, 1], ["0.25", "0.5", "0.75", "1"], fontsize=8, color="#666666"

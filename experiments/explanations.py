@@ -18,6 +18,7 @@ from smears.study import Results, exits
 
 METHODS = {
     "Grad-CAM": Method("gradcam"),
+    "Grad-CAM, centred score": Method("gradcam", {"centred": True}),
     "Grad-CAM, Swin branch": Method("gradcam", {"layer": "swin_tokens"}),
     "Saliency": Method("saliency"),
     "SmoothGrad": Method("saliency", {"samples": 25}, seeded=True),

@@ -13,7 +13,7 @@ from smears.explain.overlay import fit
 BATCH = 8  # pictures at a time
 
 
-def explain(classifier, pictures, target=None, *, layer=None):
+def explain(classifier, pictures, target=None, *, layer=None, centred=False):
     """Heat maps of one layer, a list of `Explanation`, one a picture.
 
     Args:
@@ -22,6 +22,9 @@ def explain(classifier, pictures, target=None, *, layer=None):
         target: class number, a list of them, or None for the most probable class.
         layer: name of a layer whose output is (n, rows, columns, c), or (n, tokens, c) whose
             tokens fill a square row by row, in nested models too; None for the last map.
+        centred: take the class's score less the mean of all classes'. Softmax knows scores up to
+            a shift alone, and training leaves that shift where it was: a map of the bare score
+            (the default, as published) may be flat for a class that the network is sure of.
 
     Raises:
         ValueError: no such layer, or one whose output is no map.
@@ -43,21 +46,28 @@ def explain(classifier, pictures, target=None, *, layer=None):
         several = pictures[start : start + BATCH]
         which, coarse, dead = _coarse(
             front, back, classifier.prepare(several),
-            None if chosen is None else chosen[start : start + BATCH],
+            None if chosen is None else chosen[start : start + BATCH], centred,
         )  # fmt: skip
         for number, picture in enumerate(several):
             square = coarse[number].reshape(rows, columns)
             heat, note = _scaled(square, dead[number], layer, picture)
             source = {"layer": layer, "grid": [int(rows), int(columns)]}
+            if centred:
+                source["score"] = "less the mean of all classes"
             found.append(Explanation(heat, int(which[number]), "Grad-CAM", source, note))
     return found
 
 
-def _coarse(front, back, x, target):
+def _coarse(front, back, x, target, centred):
     """(class, weighted sum of the layer's channels before ReLU, whether no slope is there)."""
     x = ops.convert_to_tensor(x)
+
+    def scores(inner):
+        found = back([x, inner], training=False)
+        return found - ops.mean(found, axis=1, keepdims=True) if centred else found
+
     maps = np.asarray(front(x, training=False))
-    which, slopes = gradients.gradient(lambda inner: back([x, inner], training=False), maps, target)
+    which, slopes = gradients.gradient(scores, maps, target)
     places = tuple(range(1, maps.ndim - 1))
     weights = slopes.mean(axis=places, keepdims=True)
     return which, (weights * maps).sum(-1), ~slopes.any(axis=(*places, maps.ndim - 1))

@@ -146,6 +146,26 @@ def test_scores_are_taken_before_softmax_which_hides_slopes_of_sure_answers(flat
         np.testing.assert_allclose(one.map, other.map, atol=1e-5)
 
 
+@pytest.mark.contract
+def test_a_centred_score_is_blind_to_a_shift_that_empties_the_bare_one(flat, pictures):
+    shifted = _flat()
+    weights = flat.get_weights()
+    # What softmax cannot see: the same is taken from every class's weights.
+    shifted.set_weights([*weights[:-2], weights[-2] - 1, weights[-1]])
+    np.testing.assert_allclose(
+        _classifier(shifted).scores(pictures), _classifier(flat).scores(pictures), atol=1e-6
+    )
+    bare = gradcam.explain(_classifier(shifted), pictures, 2)
+    assert all("speaks for the class" in one.note and not one.map.any() for one in bare)
+    kernel = weights[-2] - weights[-2].mean(1, keepdims=True)
+    wanted = _expected(_values(flat, "second", pictures), kernel, pictures, 2)
+    for network in (flat, shifted):
+        found = gradcam.explain(_classifier(network), pictures, 2, centred=True)
+        for one, map_ in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one.map, map_, atol=1e-4)
+            assert one.source["score"] == "less the mean of all classes"
+
+
 @pytest.mark.parametrize(
     "last", [layers.Activation("softmax"), layers.Softmax(), keras.ops.softmax]
 )
