@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from leukocytenet.convolution import Conv2D
 from leukocytenet.swin import PatchEmbedding, PatchExtract, PatchMerging, SwinBlock
 from smears import weights as weight_files
 
@@ -147,7 +148,7 @@ def _vgg19(x):
     for block, (count, filters) in enumerate(BLOCKS, 1):
         for number in range(1, count + 1):
             # He's start where no weights are loaded: Glorot's lets the signal of ReLUs die out.
-            x = layers.Conv2D(
+            x = Conv2D(
                 filters, 3, padding="same", activation="relu", kernel_initializer="he_normal",
                 name=f"block{block}_conv{number}",
             )(x)  # fmt: skip
