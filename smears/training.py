@@ -73,6 +73,43 @@ def trace_once(model, y, nothing):
     model.reset_metrics()
 
 
+def stream(dataset):
+    """The dataset in the form in which the backend's `fit` loses no time over it.
+
+    On TensorFlow a tf.data.Dataset of the same batches. Keras would make one too, but of a kind
+    that costs a third of LeukocyteNet's training on two cores (`benchmarks/streaming.py`):
+
+    - From a Python generator. Since Python 3.11 TensorFlow then has malloc hand back every block
+      of more than 128 kB at once (`ApplyPython311MemoryPatch`, mallopt), network and all: the
+      processor spends its time on giving out fresh pages.
+    - With autotuning, whose thread sleeps ever longer, up to a minute. When an epoch's iterator
+      goes, the thread may look for the flag to stop before it is set, and training waits until it
+      wakes.
+
+    Args:
+        dataset: of batches that are a function of its `epoch` and the index, arrays in tuples and
+            dicts, each array's shape known but for the first dimension; or None.
+    """
+    if dataset is None or keras.backend.backend() != "tensorflow":
+        return dataset
+    import tensorflow as tf
+
+    like = dataset[0]
+    flat = tf.nest.flatten(like)
+
+    def batch(index):
+        arrays = tf.numpy_function(
+            lambda place: tf.nest.flatten(dataset[int(place)]), [index], [a.dtype for a in flat]
+        )
+        for array, first in zip(arrays, flat, strict=True):
+            array.set_shape((None, *first.shape[1:]))
+        return tf.nest.pack_sequence_as(like, arrays)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.range(len(dataset)).map(batch).prefetch(1).with_options(options)
+
+
 def fit(
     model, train, validation, run, epochs, *, class_weight=None, callbacks=(), title="", shown=SHOWN
 ):
@@ -104,8 +141,8 @@ def fit(
             x, y, *_ = train[0]
             trace_once(model, y, [np.zeros((len(x), *o.shape[1:])) for o in model.outputs])
         model.fit(
-            train,
-            validation_data=validation,
+            stream(train),
+            validation_data=stream(validation),
             epochs=epochs,
             initial_epoch=len(history),
             class_weight=class_weight,

@@ -140,6 +140,90 @@ def test_the_history_holds_scores_and_seconds_of_each_epoch(tmp_path, store):
     assert (run.history["seconds"] > 0).all()
 
 
+class Nested(keras.utils.PyDataset):
+    """Batches of 3, 3 and 1, a function of epoch and index, as dicts and tuples."""
+
+    epoch = 0
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        x = np.full((3 if index < 2 else 1, 2), 10 * self.epoch + index, np.float32)
+        return {"pictures": x, "boxes": 2 * x[:, :1]}, (x + 1, x.astype(np.int64))
+
+
+@pytest.mark.contract
+def test_a_stream_has_the_batches_of_its_dataset_in_each_epoch():
+    dataset = Nested()
+    streamed = training.stream(dataset)
+    assert len(streamed) == 3
+    for epoch in (4, 0, 4):
+        dataset.epoch = epoch
+        batches = [dataset[index] for index in range(3)]
+        shown = batches if streamed is dataset else list(streamed)
+        for found, wanted in zip(shown, batches, strict=True):
+            assert found[0].keys() == wanted[0].keys()
+            for one, other in zip(
+                [*found[0].values(), *found[1]], [*wanted[0].values(), *wanted[1]], strict=True
+            ):
+                np.testing.assert_array_equal(one, other)
+                assert np.asarray(one).dtype == other.dtype
+    assert training.stream(None) is None
+
+
+def test_an_error_in_a_batch_is_told():
+    class Damaged(Nested):
+        def __getitem__(self, index):
+            if index:
+                raise OSError("store is gone")
+            return np.zeros((3, 2), np.float32), np.zeros((3, 1), np.float32)
+
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    network.compile("sgd", "mse")
+    with pytest.raises(Exception, match="store is gone"):
+        network.fit(training.stream(Damaged()), shuffle=False, verbose=0)
+
+
+FAULTS = """
+    import resource
+    import sys
+    from pathlib import Path
+    import numpy as np
+    from smears.backend import start
+    start()
+    import keras
+    from smears import runs, training
+    from smears.features import Features
+
+    x = np.zeros((8, 4), np.float32)
+    sets = [Features(x, np.arange(8) % 2, classes=2, batch_size=4) for _ in range(2)]
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    network.compile("sgd", "mse")
+    training.fit(network, *sets, runs.Run(Path(sys.argv[1]), "row", {}), 2)
+
+    def faults():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+    np.ones(1 << 18)  # from here on malloc keeps blocks of 2 MB, if nobody forbids it
+    before = faults()
+    for _ in range(40):
+        np.ones(1 << 18)
+    print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's patch of malloc")
+def test_training_leaves_malloc_as_it_was(tmp_path):
+    script = textwrap.dedent(FAULTS)
+    found = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True
+    )
+    # 512 pages a block where each is handed back and fetched anew.
+    assert int(found.stdout.split()[-1]) < 40 * 512 / 4
+
+
 def test_class_weights_average_to_one_over_the_pictures():
     labels = np.array([0] * 6 + [1] * 3 + [2])
     weights = training.class_weights(labels, 3)
