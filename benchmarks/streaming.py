@@ -17,7 +17,7 @@ import numpy as np
 
 from smears import backend
 
-BATCH, STEPS, EPOCHS = 16, 10, 4
+BATCH, STEPS, EPOCHS = 16, 8, 3
 WAYS = ("Keras's stream", "ours")
 
 

@@ -10,8 +10,8 @@ class Conv2D(keras.layers.Conv2D):
     With TensorFlow on a CPU, in float32, the slope by the input is computed as what it is for an
     odd kernel, one step and "same" padding: a convolution with the kernel turned by 180 degrees
     and its channels exchanged. TensorFlow's own operation for it is slow where channels are many:
-    LeukocyteNet's steps take a fifth less time without it, at 64 and at 128 pixels, on two AVX2
-    cores (`benchmarks/convolution.py`). Elsewhere nothing differs from Keras's layer.
+    LeukocyteNet's steps take a fifth to a quarter less time without it, at 64 and at 128 pixels,
+    on two AVX2 cores (`benchmarks/convolution.py`). Elsewhere nothing differs from Keras's layer.
     """
 
     def convolution_op(self, inputs, kernel):

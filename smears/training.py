@@ -77,7 +77,7 @@ def stream(dataset):
     """The dataset in the form in which the backend's `fit` loses no time over it.
 
     On TensorFlow a tf.data.Dataset of the same batches. Keras would make one too, but of a kind
-    that costs a third of LeukocyteNet's training on two cores (`benchmarks/streaming.py`):
+    with which LeukocyteNet's steps take 1.6 times as long on two cores (`benchmarks/streaming.py`):
 
     - From a Python generator. Since Python 3.11 TensorFlow then has malloc hand back every block
       of more than 128 kB at once (`ApplyPython311MemoryPatch`, mallopt), network and all: the
