@@ -61,7 +61,7 @@ def comparison(results):
     if missing:
         lines.append("not run: " + ", ".join(missing))
     return figure, [
-        f"Positive class: {positive}. " + "; ".join(lines) + ".",
+        f"Positive class: {positive}. " + "; ".join(lines).rstrip(".") + ".",
         "The paper draws four data sets side by side; this is one, the data of this run. Curves "
         "and areas: all test pictures, of the first seed; radar: mean over seeds.",
         *results.captions(),

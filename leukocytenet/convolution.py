@@ -2,6 +2,8 @@
 
 import keras
 
+from smears import backend
+
 
 @keras.saving.register_keras_serializable(package="leukocytenet")
 class Conv2D(keras.layers.Conv2D):
@@ -31,9 +33,8 @@ class Conv2D(keras.layers.Conv2D):
         )
         if not plain or keras.backend.backend() != "tensorflow" or inputs.dtype != "float32":
             return False
-        import tensorflow as tf
-
-        return tf.is_tensor(inputs) and not tf.config.list_physical_devices("GPU")
+        # While the network is put together there are no values yet, and no slopes.
+        return not isinstance(inputs, keras.KerasTensor) and not backend.has_gpu()
 
 
 def _convolution(x, kernel):

@@ -82,9 +82,8 @@ def stream(dataset):
     - From a Python generator. Since Python 3.11 TensorFlow then has malloc hand back every block
       of more than 128 kB at once (`ApplyPython311MemoryPatch`, mallopt), network and all: the
       processor spends its time on giving out fresh pages.
-    - With autotuning, whose thread sleeps ever longer, up to a minute. When an epoch's iterator
-      goes, the thread may look for the flag to stop before it is set, and training waits until it
-      wakes.
+    - With autotuning, whose thread sleeps ever longer. On busy cores it was seen to sleep on when
+      an epoch's iterator went, while training waited 3 to 48 s for it.
 
     Args:
         dataset: of batches that are a function of its `epoch` and the index, arrays in tuples and
