@@ -10,8 +10,9 @@ from smears import backend
 
 LOSSES = ("non-saturating", "saturating")
 KERNEL, STRIDE, STEPS = 4, 2, 4
-DISCRIMINATOR = (64, 128, 256, 512)
-RATE, WIDTH = 2e-4, 1024  # DCGAN's learning rate, and the width it was found at
+WIDTH, DISCRIMINATOR = 1024, (64, 128, 256, 512)  # feature maps of the two at the paper's size
+FEWEST = 8  # maps of a narrow discriminator's layer
+RATE = 2e-4  # DCGAN's learning rate
 REAL = 0.9  # label of a real picture, smoothed on this side alone (assumed, C12)
 
 
@@ -20,7 +21,7 @@ def register(thing):
     return keras.saving.register_keras_serializable(package="cotconet")(thing)
 
 
-def generator(size=256, latent=128, width=1024):
+def generator(size=256, latent=128, width=WIDTH):
     """Noise to pictures: a dense start and four strided transposed convolutions.
 
     Noise of 128 numbers, "1024 feature maps", four strided convolutions and 256 x 256 pixels are
@@ -60,15 +61,20 @@ def generator(size=256, latent=128, width=1024):
     return keras.Model(noise, pictures, name="generator")
 
 
-def discriminator(size=256, channels=3):
+def discriminator(size=256, channels=3, width=WIDTH, batch_norm=True):
     """Pictures to one logit, high for real ones: four strided convolutions (Equation 1).
 
     Four convolutions are stated (3.3, Figure 3). Widths 64 to 512, kernel 4, LeakyReLU 0.2 and
-    dropout 0.3 are DCGAN's in Keras's example (assumed, C11). 2,887,617 parameters at 256 px.
+    batch normalisation behind all but the first are DCGAN's (assumed, C11). 2,888,513 trainable
+    parameters at 256 px.
 
     Args:
         size: side of the pictures, a multiple of 16.
         channels: of the pictures, 3, or more where something is laid behind their colours.
+        width: feature maps of the generator's start; those of the discriminator are in proportion.
+        batch_norm: False: dropout 0.3 behind each convolution instead, as Keras's and TensorFlow's
+            examples have it (2,887,617 parameters). So trained, all pictures come out the same for
+            long (measured, C11).
 
     Returns:
         keras.Model: float32 (n, size, size, channels) in [-1, 1] -> float32 (n, 1).
@@ -79,10 +85,17 @@ def discriminator(size=256, channels=3):
     _start(size)
     pictures = keras.Input((size, size, channels), name="pictures")
     x = pictures
-    for filters in DISCRIMINATOR:
-        x = keras.layers.Conv2D(filters, KERNEL, STRIDE, "same", kernel_initializer=_small())(x)
+    for number, filters in enumerate(DISCRIMINATOR):
+        normalised = batch_norm and number > 0
+        x = keras.layers.Conv2D(
+            max(FEWEST, filters * width // WIDTH), KERNEL, STRIDE, "same",
+            use_bias=not normalised, kernel_initializer=_small(),
+        )(x)  # fmt: skip
+        if normalised:
+            x = _normalised(x)
         x = keras.layers.LeakyReLU(negative_slope=0.2)(x)
-        x = keras.layers.Dropout(0.3)(x)
+        if not batch_norm:
+            x = keras.layers.Dropout(0.3)(x)
     logit = keras.layers.Dense(1, kernel_initializer=_small(), dtype="float32")
     return keras.Model(pictures, logit(keras.layers.Flatten()(x)), name="discriminator")
 
@@ -126,6 +139,7 @@ class LeuGAN(keras.Model):
 
     Args:
         size: side of the pictures, a multiple of 16. latent, width: see `generator`.
+        batch_norm: see `discriminator`.
         loss: the generator's, "non-saturating" | "saturating" (`generator_loss`).
         seed: of the noise that training draws, uniform in (-1, 1) (stated).
 
@@ -133,11 +147,15 @@ class LeuGAN(keras.Model):
         ValueError: an unknown loss, or a size or width that does not fit.
     """
 
-    def __init__(self, size=256, latent=128, width=1024, loss="non-saturating", seed=0, **kwargs):
+    def __init__(
+        self, size=256, latent=128, width=WIDTH, loss="non-saturating", batch_norm=True, seed=0,
+        **kwargs,
+    ):  # fmt: skip
         super().__init__(**kwargs)
         if loss not in LOSSES:
             raise ValueError(f"loss={loss!r}: give one of {', '.join(LOSSES)}")
         self.size, self.latent, self.width, self.kind, self.seed = size, latent, width, loss, seed
+        self.batch_norm = batch_norm
         with backend.policy(self.dtype_policy):
             self.generator, self.discriminator = self.networks()
         self.noise_seed = keras.random.SeedGenerator(seed)
@@ -149,10 +167,15 @@ class LeuGAN(keras.Model):
 
     def networks(self):
         """(generator, discriminator), made once."""
-        return generator(self.size, self.latent, self.width), discriminator(self.size)
+        return generator(self.size, self.latent, self.width), self.discriminates()
+
+    def discriminates(self, channels=3):
+        """The `discriminator` of this size, for pictures of so many channels."""
+        return discriminator(self.size, channels, self.width, self.batch_norm)
 
     def get_config(self):
-        config = {name: getattr(self, name) for name in ("size", "latent", "width", "seed")}
+        names = ("size", "latent", "width", "batch_norm", "seed")
+        config = {name: getattr(self, name) for name in names}
         return {**super().get_config(), **config, "loss": self.kind}
 
     def compile(self, d_optimizer=None, g_optimizer=None):
@@ -160,11 +183,10 @@ class LeuGAN(keras.Model):
 
         Args:
             d_optimizer, g_optimizer: of discriminator and generator. Default: Adam with beta 1 of
-                0.5 and 2e-4 (assumed: DCGAN's, C12). A generator narrower than 1024 gets as much
-                more: Adam moves each weight by its rate, so what a layer does moves by rate times
-                width, and a narrow generator at 2e-4 is left behind for long (measured, C12).
+                0.5 and 2e-4 (assumed: DCGAN's, C12). A generator narrower than 1024 gets
+                2e-4 x sqrt(1024 / width): at 2e-4 it is left behind for long (measured, C12).
         """
-        rates = RATE, RATE * WIDTH / self.width
+        rates = RATE, RATE * (WIDTH / self.width) ** 0.5
         pair = [
             optimizer or keras.optimizers.Adam(rate, beta_1=0.5)
             for optimizer, rate in zip((d_optimizer, g_optimizer), rates, strict=True)

@@ -18,7 +18,7 @@ from smears.arrays import write_stream
 from smears.runs import Run, write_whole
 
 # Raise a number when its stage comes to compute something else: its stored results are then stale.
-VERSIONS = {"enhance": 1, "segment": 1, "prepare": 1, "synthesise": 1, "extract": 1,
+VERSIONS = {"enhance": 1, "segment": 1, "prepare": 1, "synthesise": 2, "extract": 1,
             "rebuild": 1, "select": 1, "classify": 1}  # fmt: skip
 # Segmenters that are trained -> the argument that holds their settings.
 LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}

@@ -59,7 +59,7 @@ PROFILES = {
     "quick": Profile(
         size=64,
         leusam={"size": "small", "epochs": 8, "most": 100},
-        leugan={"size": 64, "width": 128, "epochs": 30, "batch_size": 16},
+        leugan={"size": 64, "width": 128, "epochs": 120, "batch_size": 16},
         extractor={"patch_size": 8, "depth": 2, "num_heads": 3, "epochs": 12},
         selector={"population": 10, "iterations": 10},
         hdlc={"epochs": 30},
@@ -76,7 +76,7 @@ PROFILES = {
     "laptop": Profile(
         size=64,
         leusam={"size": "small", "epochs": 15, "most": 300},
-        leugan={"size": 64, "width": 128, "epochs": 60, "batch_size": 16},
+        leugan={"size": 64, "width": 256, "epochs": 200, "batch_size": 16},
         extractor={"patch_size": 8, "depth": 4, "num_heads": 3, "epochs": 20},
         unet={"side": 64, "filters": [16, 32, 64, 128, 256], "epochs": 15, "most": 300},
         mirnet={"side": 128, "features": 16, "blocks": 1, "epochs": 15, "most": 300},

@@ -41,8 +41,8 @@ def to_parity(labels):
 
 
 def train(
-    pictures, run, *, size=256, width=1024, epochs, batch_size=64, loss="non-saturating", seed=0,
-    turns=True, every=10,
+    pictures, run, *, size=256, width=1024, epochs, batch_size=64, loss="non-saturating",
+    batch_norm=True, seed=0, turns=True, every=10,
 ):  # fmt: skip
     """Train a LeuGAN in a run folder, or go on where a killed run ended, or load a finished one.
 
@@ -53,7 +53,7 @@ def train(
         pictures: uint8 (n, s, s, 3), at least 2: the class to grow, of the training part alone.
             That no picture of another part is among them is the caller's duty.
         run: smears.runs.Run; its settings are the caller's and should name all of this.
-        size, width, loss: see `LeuGAN`. Pictures of another side are resized.
+        size, width, loss, batch_norm: see `LeuGAN`. Pictures of another side are resized.
         epochs: passes over the pictures.
         batch_size: at most; an epoch is cut into batches of about equal size (assumed: 64, C12).
         seed: of weights, order and noise.
@@ -73,7 +73,7 @@ def train(
         return keras.saving.load_model(finished)
     backend.seed(seed)
     run.write_environment()
-    gan = LeuGAN(size, width=width, loss=loss, seed=seed)
+    gan = LeuGAN(size, width=width, loss=loss, batch_norm=batch_norm, seed=seed)
     gan.compile()
     run.note(parameters=gan.count_params(), pictures=len(pictures))
     n = len(pictures)

@@ -53,6 +53,10 @@ def _options():
     )
     parser.add_argument("--fold", type=int, default=0, help="which, from 0 on. Default: 0")
     parser.add_argument("--epochs", type=int, help="another number than the profile's")
+    parser.add_argument(
+        "--discriminator", choices=("batch-norm", "dropout"), default="batch-norm",
+        help="what steadies it (DEVIATIONS.md, C11). Default: batch-norm",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the training. Default: 0")
     commandline.add_places(parser)
     options = parser.parse_args()
@@ -71,6 +75,7 @@ def _report(material, options):
     settings = dict(recipe.PROFILES[options.profile].leugan)
     if options.epochs:
         settings["epochs"] = options.epochs
+    settings["batch_norm"] = options.discriminator == "batch-norm"
     parts, _, split = material.splits[options.fold]
     frame, classes = material.catalogue, material.classes
     if recipe.refuse(classes):
@@ -95,13 +100,15 @@ def _report(material, options):
     known = [frame["subject"][own & side].nunique() for side in (training, ~training)]
     lines = [
         f"LeuGAN on {classes[label]} of {material.name}: {settings['size']} px, width "
-        f"{settings['width']}, {settings['epochs']} epochs, seed {options.seed}; {options.profile} "
-        f"profile; trained on {run.hardware or hardware()}.",
+        f"{settings['width']}, {options.discriminator}, {settings['epochs']} epochs, seed "
+        f"{options.seed}; {options.profile} profile; trained on {run.hardware or hardware()}.",
         f"Training pictures of {known[0]} subjects, held-out ones of {known[1]}; {count} synthetic "
         "pictures would bring the class to parity.",
         *lines,
     ]
     stem = f"synthesis_{'-'.join(s.split(':')[0] for s in options.data)}_{options.profile}"
+    if not settings["batch_norm"]:
+        stem += "_dropout"
     grid = options.out / "figures" / f"{stem}_samples.png"
     images.save(images.tile(made[:64]), grid)
     drawn = realism.figure(train, held_out, made, found["memorised"]["nearest"])

@@ -37,7 +37,7 @@ class ConditionalGAN(leugan.LeuGAN):
         plane = Plane(self.size, name="plane")(label)
         pictures = layers.Concatenate(dtype="float32", name="pictures")([colours, plane])
         makes = keras.Model(given, pictures, name="conditional_generator")
-        return makes, leugan.discriminator(self.size, channels=4)
+        return makes, self.discriminates(channels=4)
 
     def inputs_like(self, real):
         """Fresh noise, and behind it the labels that a batch of real pictures carries."""

@@ -36,7 +36,7 @@ PROFILES = {
         "das": {"size": 64, "epochs": 2, "batch_size": 16},
         "depto": {
             "size": 64, "epochs": 1, "batch_size": 32,
-            "gan": {"size": 64, "width": 128, "epochs": 3, "batch_size": 16},
+            "gan": {"size": 64, "width": 128, "epochs": 12, "batch_size": 16},
         },
         "khandekar": {
             "size": 96, "epochs": 2, "batch_size": 16, "width": 0.125, "depth": 0.125,
@@ -49,7 +49,7 @@ PROFILES = {
         "das": {"size": 128, "epochs": 15, "batch_size": 32},
         "depto": {
             "size": 128, "epochs": 10, "batch_size": 32,
-            "gan": {"size": 64, "width": 128, "epochs": 60, "batch_size": 16},
+            "gan": {"size": 64, "width": 256, "epochs": 60, "batch_size": 16},
         },
         "khandekar": {
             "size": 160, "epochs": 40, "batch_size": 16, "width": 0.25, "depth": 0.34,

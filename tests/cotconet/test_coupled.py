@@ -195,7 +195,13 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(tmp_path, stores, monkey
 def test_traditional_augmentation_changes_training_pictures_alone(tmp_path, stores):
     cell = np.load(stores[0][0])[0]
     change = augmenter("traditional")
-    assert not np.array_equal(change.apply(cell, change.draw(np.random.default_rng(0))), cell)
+    drawn = change.draw(np.random.default_rng(0))
+    assert not np.array_equal(change.apply(cell, drawn), cell)
+    # Rotation, translation, scaling (Table 7's text); a flip where the coin says so.
+    assert 0 not in (drawn.theta, drawn.tx, drawn.ty)
+    assert 1 not in (drawn.zx, drawn.zy)
+    assert change.horizontal_flip
+    assert change.vertical_flip
     assert augmenter(None) is None
     with pytest.raises(ValueError, match="augment='cutmix': give 'traditional', or None"):
         augmenter("cutmix")

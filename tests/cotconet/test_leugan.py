@@ -28,12 +28,13 @@ def generators(gan):
 
 
 @pytest.fixture(
-    scope="module", params=[("saturating", "float32"), ("non-saturating", "mixed_bfloat16")]
+    scope="module",
+    params=[("saturating", "float32", False), ("non-saturating", "mixed_bfloat16", True)],
 )
 def stepped(request):
     """(a GAN after one step, its logs, its weights before it, its random states before it)."""
-    kind, policy = request.param
-    gan = LeuGAN(16, latent=8, width=16, loss=kind, seed=5, dtype=policy)
+    kind, policy, batch_norm = request.param
+    gan = LeuGAN(16, latent=8, width=16, loss=kind, batch_norm=batch_norm, seed=5, dtype=policy)
     gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(2e-3, beta_1=0.3))
     weights = [value(weight) for weight in gan.trainable_weights]
     states = [value(state) for state in generators(gan)]
@@ -44,15 +45,15 @@ def stepped(request):
 def still():
     """(a GAN whose generator has a rate of zero, its logs, its weights as they were before)."""
     keras.utils.set_random_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leugan, "DISCRIMINATOR", (16, 32, 64, 128))
-        gan = LeuGAN(16, latent=8, width=16, seed=3)
+    gan = LeuGAN(32, latent=8, width=128, seed=3)
     # Else the generator learns to please as fast as it is found out.
     gan.compile(g_optimizer=keras.optimizers.SGD(0.0))
     networks = (gan.generator, gan.discriminator)
     before = [[value(w) for w in network.trainable_weights] for network in networks]
-    white = np.ones((32, 16, 16, 3), np.float32)
-    return gan, gan.fit(white, batch_size=8, epochs=3, verbose=0).history, before
+    # Halves, for a batch's mean is what batch normalisation takes away.
+    halved = np.random.default_rng(1).uniform(-0.2, 0.2, (32, 32, 32, 3)).astype(np.float32)
+    halved += np.where(np.arange(32) < 16, 0.8, -0.8).astype(np.float32)[:, None]
+    return gan, gan.fit(halved, batch_size=8, epochs=4, verbose=0).history, before
 
 
 def test_the_networks_have_the_sizes_that_follow_from_the_paper():
@@ -60,7 +61,11 @@ def test_the_networks_have_the_sizes_that_follow_from_the_paper():
     assert trainable(generator) == 44_574_467
     # Moving averages of batch normalisation: two numbers for each of 1024 + 512 + 256 + 128 maps.
     assert generator.count_params() - trainable(generator) == 2 * 1920
-    assert discriminator.count_params() == trainable(discriminator) == 2_887_617
+    # 128 + 256 + 512 maps have two numbers of batch normalisation instead of a bias.
+    assert trainable(discriminator) == 2_887_617 + 896
+    assert discriminator.count_params() - trainable(discriminator) == 2 * 896
+    other = leugan.discriminator(batch_norm=False)
+    assert other.count_params() == trainable(other) == 2_887_617
     shapes = [layer.output.shape[1:] for layer in generator.layers if "transpose" in layer.name]
     assert shapes == [(32, 32, 512), (64, 64, 256), (128, 128, 128), (256, 256, 3)]
     assert generator.input_shape == (None, 128)
@@ -74,6 +79,12 @@ def test_smaller_pictures_keep_the_four_steps(size, start):
     assert reshaped.output.shape[1:] == (start, start, 64)
     assert sum("conv2d_transpose" in layer.name for layer in generator.layers) == 4
     assert generator.output_shape == (None, size, size, 3)
+
+
+@pytest.mark.parametrize(("width", "filters"), [(256, [16, 32, 64, 128]), (64, [8, 8, 16, 32])])
+def test_a_narrow_discriminator_goes_with_a_narrow_generator(width, filters):
+    layers = leugan.discriminator(64, width=width).layers
+    assert [x.filters for x in layers if isinstance(x, keras.layers.Conv2D)] == filters
 
 
 @pytest.mark.parametrize("size", [0, 8, 100])
@@ -142,7 +153,7 @@ def test_a_step_moves_both_networks_and_its_losses_are_finite(stepped):
 @pytest.mark.contract
 def test_dropout_and_noise_move_on_with_each_step(stepped):
     gan, _, _, before = stepped
-    assert len(before) == 5  # four of dropout, one of noise
+    assert len(before) == (1 if gan.batch_norm else 5)  # one of noise, four of dropout
     for state, was in zip(generators(gan), before, strict=True):
         assert not np.array_equal(value(state), was)
 
@@ -203,7 +214,7 @@ def test_outputs_become_pixels_and_back():
     assert leugan.to_pictures(np.array([-2.0, 2.0])).tolist() == [0, 255]
 
 
-@pytest.mark.parametrize(("width", "rate"), [(1024, 2e-4), (128, 1.6e-3)])
+@pytest.mark.parametrize(("width", "rate"), [(1024, 2e-4), (256, 4e-4)])
 def test_a_narrow_generator_learns_faster_and_the_discriminator_as_ever(width, rate):
     gan = LeuGAN(16, latent=2, width=width)
     gan.compile()
