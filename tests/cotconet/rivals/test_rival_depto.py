@@ -52,17 +52,17 @@ def test_real_pictures_carry_their_label_and_the_generator_is_asked_for_the_same
 def test_after_training_a_light_class_comes_out_lighter_than_a_dark_one(tmp_path):
     rng = np.random.default_rng(0)
     codes = np.array([0, 1] * 8)
-    pictures = 30 + 190 * codes[:, None, None, None] + rng.integers(0, 20, (16, 16, 16, 3))
+    pictures = 30 + 190 * codes[:, None, None, None] + rng.integers(0, 20, (16, 32, 32, 3))
     np.save(tmp_path / "pictures.npy", pictures.astype(np.uint8))
     run = Run(tmp_path, "gan", {})
-    arguments = {"size": 16, "width": 32, "epochs": 25, "batch_size": 8}
+    arguments = {"size": 32, "width": 128, "epochs": 60, "batch_size": 8}
     gan = conditional.train(tmp_path / "pictures.npy", codes, run, **arguments)
     dark, light = (conditional.synthesise(gan, label, 5) for label in (0, 1))
-    assert dark.shape == (5, 16, 16, 3)
+    assert dark.shape == (5, 32, 32, 3)
     assert light.mean() > dark.mean() + 20
     again = conditional.train(tmp_path / "pictures.npy", codes, run, **arguments)
     assert np.array_equal(conditional.synthesise(again, 1, 3), light[:3])
-    assert len(run.history) == 25
+    assert len(run.history) == 60
 
 
 @pytest.mark.slow
