@@ -41,8 +41,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         segment: "leusam" (stated), "unet" or "unet++" (Table 7), a name in
             `segmentation.SEGMENTERS`, or None: no segmentation.
         cells: "main": pictures show one cell each; "all": whole fields.
-        synthesise: "leugan" (stated), "traditional" (flips and turns of the smaller class instead,
-            as many) or None.
+        synthesise: "leugan" (stated), "traditional" (as many copies of the smaller class
+            instead, changed by `coupled.augmenter`) or None.
         features: ("gmod", "smod") (stated), ("gmod",) or ("smod",).
         graph: whether GraFR rebuilds the features.
         select: whether the sine-cosine search selects among them.
@@ -438,7 +438,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             if not path.exists():
                 cells = np.load(store, mmap_mode="r")[rows]
                 if self.synthesise == "traditional":
-                    made = _turned(cells, count, self.random_state)
+                    made = _changed(cells, count, self.random_state)
                 else:
                     from cotconet import synthesis
 
@@ -570,8 +570,8 @@ def _apart(groups):
     return np.array([name or f"picture {n}" for n, name in enumerate(groups)])
 
 
-def _turned(cells, count, seed):
-    """uint8 (count, s, s, 3): the cells again and again, each copy flipped and turned."""
+def _changed(cells, count, seed):
+    """uint8 (count, s, s, 3): the cells again and again, each copy changed by itself."""
     from cotconet.coupled import augmenter
 
     change = augmenter("traditional")

@@ -37,7 +37,7 @@ def code():
     training, transformer = _defaults(coupled.fit_extractor), _defaults(gmod.GMod)
     selector, graph = _defaults(selection.SineCosineSelector), _defaults(grafr.GraFR)
     head, fit = _defaults(hdlc.HDLC), _defaults(hdlc.fit_hdlc)
-    gan = _defaults(leugan.LeuGAN)
+    gan, traditional = _defaults(leugan.LeuGAN), coupled.augmenter("traditional")
     # The same steps at a quarter of the side and a thirty-second of the width.
     small = leugan.LeuGAN(64, width=32)
     small.compile()
@@ -65,6 +65,7 @@ def code():
         "leugan_generator_convolutions": len(up),
         "leugan_discriminator_convolutions": len(down),
         "leugan_output_size": gan["size"],
+        "leugan_batch_norm": gan["batch_norm"],
         "leugan_kernel": _only(layer.kernel_size[0] for layer in [*up, *down]),
         "leugan_batch_size": _defaults(synthesising.train)["batch_size"],
         "leugan_learning_rate": float(small.optimizer.first.learning_rate),
@@ -90,6 +91,9 @@ def code():
         "extractor_batch_size": training["batch_size"],
         "extractor_epochs": _only((training["epochs"], profile.extractor["epochs"])),
         "extractor_learning_rate": training["learning_rate"],
+        "traditional_rotation": traditional.rotation_range,
+        "traditional_shift": _only((traditional.width_shift_range, traditional.height_shift_range)),
+        "traditional_zoom": traditional.zoom_range,
         "grafr_neighbours": graph["k"],
         "grafr_epsilon": graph["epsilon"],
         "sca_a": selector["a"],
