@@ -88,7 +88,7 @@ def _binary(results, labels, first):
     lines.append(
         "Ours: mean over seeds; 95% interval from a bootstrap over subjects (source images where "
         "subjects are unknown)"
-        + (" and seeds" if len(results.options.seeds) > 1 else "")
+        + (" and seeds" if results.several_seeds else "")
         + "; p: exact binomial test against always answering the most frequent class."
     )
     return pd.DataFrame(rows), lines

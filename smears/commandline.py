@@ -32,8 +32,8 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
 
     Returns:
         argparse.Namespace with data (list of str), profile, seeds (list of int), split, folds,
-        weights (dict row or "" -> Path), skip_bad, devices, out (absolute Path), paper, rows,
-        external.
+        weights (dict row or "" -> Path), skip_bad, devices, finished, out (absolute Path), paper,
+        rows, external.
         Ends the process with exit code 2 and one message on a wrong argument.
     """
     parser = argparse.ArgumentParser(
@@ -131,6 +131,11 @@ def _add_arguments(parser):
         "--jobs", type=positive, default=1, metavar="N",
         help="train so many rows at a time, each in a process of its own: for machines with many "
         "cores, and memory for all of them. Default: 1, for one training uses every core or GPU",
+    )  # fmt: skip
+    parser.add_argument(
+        "--finished", action="store_true",
+        help="train nothing: show the rows and seeds that are finished, say while a long command "
+        "still trains the others",
     )  # fmt: skip
     add_places(parser)
 

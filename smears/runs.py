@@ -40,18 +40,21 @@ class Run:
     finished and is not trained again.
     """
 
-    def __init__(self, root, name, settings):
+    def __init__(self, root, name, settings, create=True):
         """Open or create the run.
 
         Args:
             root: folder of all runs.
             name: what people call it, e.g. "table5 VGG19"; made safe for file names.
             settings: JSON-able dict of everything that decides the result.
+            create: whether to make its folder where there is none.
         """
         text = json.dumps(settings, sort_keys=True, indent=1)
         key = hashlib.sha256(text.encode()).hexdigest()[:10]
         self.settings = json.loads(text)
         self.folder = Path(root) / f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}-{key}"
+        if not create:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "settings.json").exists():
             write_whole(self.folder / "settings.json", text)

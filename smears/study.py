@@ -123,18 +123,19 @@ class Results:
         return self.study.recipe.refuse(self.classes) if self.study.needs_data else ""
 
     def train(self, after=None):
-        """Run every row, seed and fold that has no finished run yet.
+        """Run every row, seed and fold that has no finished run yet; with --finished, none.
 
         Args:
             after: function of nothing, called once for each row, seed and fold, run or not.
         """
-        if self.options.jobs > 1:
+        if self.options.jobs > 1 and not self.options.finished:
             processes.train(self, self._left())
         for label in self.study.rows:
-            if reason := self._left_out(label):
+            seeds = self._ready(label) if self.options.finished else self.options.seeds
+            if reason := self._left_out(label) or ("" if seeds else "not trained yet"):
                 self.missing[label] = reason
             for seed, fold in product(self.options.seeds, range(len(self.material.splits))):
-                if label not in self.missing:
+                if label not in self.missing and seed in seeds:
                     try:
                         self.runs.setdefault(label, []).append(self.run(label, seed, fold))
                     except Unavailable as reason:
@@ -151,6 +152,15 @@ class Results:
         if label in self.study.long and options.profile == "quick" and not options.rows:
             return f'takes minutes: ask for it, --rows "{label}"'
         return ""
+
+    def _ready(self, label):
+        """Those of the seeds asked for whose trainings have ended in every fold."""
+        folds = range(len(self.material.splits))
+        return [
+            seed
+            for seed in self.options.seeds
+            if all(self._opened(label, seed, fold).finished for fold in folds)
+        ]
 
     def _left(self):
         """List of (label, seed, fold) of the trainings that have not ended yet, each once."""
@@ -196,7 +206,8 @@ class Results:
         name = f"{settings['model']} seed {seed}"
         if len(self.material.splits) > 1:
             name += f" fold {fold + 1}"
-        return Run(self.options.out / "runs", name, settings)
+        root = self.options.out / "runs"
+        return Run(root, name, settings, create=not self.options.finished)
 
     def _tell(self, run, fold):
         """Note what a fresh run learned from and how far its confidence can be trusted; its card.
@@ -214,6 +225,15 @@ class Results:
             ),
         )  # fmt: skip
         card.write(run)
+
+    def seeds(self, label):
+        """Seeds that a row was run with, sorted, in the order of `predictions`; [] if not run."""
+        return sorted({run.settings["seed"] for run in self.runs.get(label, [])})
+
+    @property
+    def several_seeds(self):
+        """Whether any row was run with more than one seed."""
+        return any(len(self.seeds(label)) > 1 for label in self.runs)
 
     def predictions(self, label):
         """List of predictions tables of a row, one a seed, all folds in it; [] if not run."""
@@ -260,7 +280,7 @@ class Results:
         machines = sorted({run.hardware for run in runs} - {""}) or [hardware()]
         lines = [
             f"Profile {options.profile}; data: {self.data}, {len(self.catalogue)} images; "
-            f"seeds: {len(options.seeds)}; trained on {' and '.join(machines)}.",
+            f"seeds: {self._counted()}; trained on {' and '.join(machines)}.",
             self.material.split_line,
         ]
         starts = {}
@@ -269,6 +289,13 @@ class Results:
         lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in starts.items()]
         lines += [f"{label}: not run: {reason}." for label, reason in self.missing.items()]
         return lines
+
+    def _counted(self):
+        """How many seeds the rows have, e.g. "3" or "3 (VGG19: 1)" where --finished found fewer."""
+        counts = {label: len(self.seeds(label)) for label in self.runs}
+        most = max(counts.values(), default=len(self.options.seeds))
+        fewer = [f"{label}: {count}" for label, count in counts.items() if count < most]
+        return f"{most} ({'; '.join(fewer)})" if fewer else str(most)
 
     def verdict(self):
         """One line: what this run is, and what it is not."""

@@ -125,14 +125,10 @@ def mcnemar_against(results, reference, labels):
         Dict label -> text "only the reference right : only this row right, p = ...", p corrected
         for the number of rows by Holm's method; "not run" where either was not.
     """
-    own = results.predictions(reference)
     pairs = {}
     for label in labels:
-        other = results.predictions(label)
-        if own and other:
-            # A row without a seed of its own (colour) is the same for each seed of the reference.
-            first, second = correct(own), correct(other)
-            pairs[label] = first, np.tile(second, len(first) // len(second))
+        if pair := _paired(results, reference, label):
+            pairs[label] = pair
     values = [statistics.mcnemar(*pair) for pair in pairs.values()]
     corrected = dict(zip(pairs, statistics.holm(values) if values else [], strict=True))
     texts = dict.fromkeys(labels, "not run")
@@ -142,6 +138,23 @@ def mcnemar_against(results, reference, labels):
     return texts
 
 
+def _paired(results, reference, label):
+    """Bool arrays of which test pictures each of two rows got right, over the seeds both have.
+
+    A row without seeds (colour) is the same for each seed of the reference. None: not run, or no
+    seed in common.
+    """
+    own = dict(zip(results.seeds(reference), results.predictions(reference), strict=True))
+    if label in colour.CLASSIFIERS:
+        other = dict.fromkeys(own, results.predictions(label)[0])
+    else:
+        other = dict(zip(results.seeds(label), results.predictions(label), strict=True))
+    shared = [seed for seed in own if seed in other]
+    if not shared:
+        return None
+    return tuple(correct([row[seed] for seed in shared]) for row in (own, other))
+
+
 def mcnemar_line(results, reference):
     """The caption line of a column or rows made by `mcnemar_against`."""
     return (
@@ -149,7 +162,7 @@ def mcnemar_line(results, reference):
         "only the other got right, p corrected for the number of rows by Holm's method"
         + (
             ", pooled over seeds, which counts a picture once a seed and so makes p too small."
-            if len(results.options.seeds) > 1
+            if results.several_seeds
             else "."
         )
     )
@@ -180,7 +193,7 @@ def accuracy_table(results, columns, first="Model"):
     lines = results.captions()
     lines.append(
         "Ours: mean over seeds; 95% interval from a bootstrap over subjects"
-        + (" and seeds" if len(results.options.seeds) > 1 else "")
+        + (" and seeds" if results.several_seeds else "")
         + "; p: exact binomial test against always answering the most frequent class."
     )
     return pd.DataFrame(rows), lines

@@ -116,6 +116,22 @@ def test_two_seeds_train_twice_and_the_interval_spans_them(out, capsys):
     assert _table(lines)["VGG19"][1].startswith(f"{100 * np.mean(scores):.2f} (")
 
 
+def test_finished_shows_what_is_there_and_trains_nothing(out, capsys):
+    standin.script(COMPARISON, out, "--rows", "MobileNet", "--seeds", "2")
+    standin.script(COMPARISON, out, "--rows", "VGG19")
+    folders = sorted((out / "runs").iterdir())
+    standin.trained.clear()
+    capsys.readouterr()
+    standin.script(COMPARISON, out, "--finished", "--seeds", "3", "--jobs", "2")
+    lines = _lines(capsys)
+    assert standin.trained == []
+    assert sorted((out / "runs").iterdir()) == folders
+    assert "not run" not in _table(lines)["VGG19"] + _table(lines)["MobileNet"]
+    assert "- Xception: not run: not trained yet." in lines
+    assert any("seeds: 2 (VGG19: 1);" in line for line in lines)
+    assert any("bootstrap over subjects and seeds" in line for line in lines)
+
+
 def test_tables_are_a_function_of_stored_predictions_alone(out, tmp_path, capsys):
     standin.script(COMPARISON, out, "--seeds", "2")
     before = (out / "tables" / "leukocytenet_table5_drawn_quick.csv").read_bytes()

@@ -37,11 +37,18 @@ def predictions(seed=0, skill=0.8, count=60):
     return pd.concat(parts, ignore_index=True)
 
 
-def _results(by_row, seeds=1):
-    """What a table asks of smears.study.Results, with given predictions."""
+def _results(by_row, seeds=None):
+    """What a table asks of smears.study.Results, with given predictions.
+
+    Args:
+        by_row: dict label -> list of predictions, one a seed.
+        seeds: dict label -> list of its seeds, where they are not 0, 1, ...
+    """
+    seeds = {label: list(range(len(row))) for label, row in by_row.items()} | (seeds or {})
     return SimpleNamespace(
         study=SimpleNamespace(rows={"First": {}, "Second": {}}),
-        options=SimpleNamespace(seeds=list(range(seeds))),
+        seeds=lambda label: seeds.get(label, []),
+        several_seeds=any(len(row) > 1 for row in seeds.values()),
         data="drawn smears",
         predictions=lambda label: by_row.get(label, []),
         published=lambda row, column: {"First": "84.44", "Second": "97.33†"}.get(row, "–"),
@@ -86,7 +93,7 @@ def test_a_row_that_was_not_run_says_so_and_borrows_no_number():
 @pytest.mark.parametrize(("seeds", "said"), [(1, False), (3, True)])
 def test_the_caption_says_whether_seeds_are_in_the_interval(seeds, said):
     own = {"First": [predictions(seed) for seed in range(seeds)]}
-    _, lines = tables.accuracy_table(_results(own, seeds), COLUMNS)
+    _, lines = tables.accuracy_table(_results(own), COLUMNS)
     assert ("over subjects and seeds" in lines[-1]) is said
     assert "over subjects" in lines[-1]
 
@@ -153,10 +160,24 @@ def test_rows_are_compared_picture_by_picture_and_corrected_for_their_number():
 
 
 def test_a_row_without_seeds_is_compared_with_each_seed():
-    rows = {"First": [predictions(0, 1.0), predictions(2, 1.0)], "Second": [predictions(1, 0.2)]}
-    results = _results(rows, seeds=2)
-    text = tables.mcnemar_against(results, "First", ["Second"])["Second"]
+    colours = next(iter(colour.CLASSIFIERS))
+    rows = {"First": [predictions(0, 1.0), predictions(2, 1.0)], colours: [predictions(1, 0.2)]}
+    results = _results(rows, {colours: []})
+    text = tables.mcnemar_against(results, "First", [colours])[colours]
     counts = [int(n) for n in text.split(",")[0].split(" : ")]
-    right = [tables.correct([table]) for table in (*rows["First"], *rows["Second"])]
+    right = [tables.correct([table]) for table in (*rows["First"], *rows[colours])]
     assert counts[0] == sum(np.sum(one & ~right[2]) for one in right[:2])
     assert "pooled over seeds" in tables.mcnemar_line(results, "First")
+
+
+def test_rows_with_other_seeds_are_compared_over_those_they_share():
+    first = [predictions(seed, 0.9) for seed in (0, 1, 2)]
+    second = [predictions(seed, 0.4) for seed in (3, 4)]
+    results = _results({"First": first, "Second": second}, {"Second": [0, 2]})
+    text = tables.mcnemar_against(results, "First", ["Second"])["Second"]
+    right = [tables.correct(rows) for rows in ([first[0], first[2]], second)]
+    expected = f"{np.sum(right[0] & ~right[1])} : {np.sum(~right[0] & right[1])},"
+    assert text.startswith(expected)
+    assert not expected.startswith("0 : 0")
+    results = _results({"First": first[:1], "Second": second[:1]}, {"Second": [1]})
+    assert tables.mcnemar_against(results, "First", ["Second"])["Second"] == "not run"
