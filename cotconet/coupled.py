@@ -30,6 +30,7 @@ def extractor(
     order="equation",
     dropout=0.2,
     start="picture",
+    normed_map=None,
     weights=None,
     trained_layers=4,
 ):
@@ -44,6 +45,9 @@ def extractor(
         start: of a GMod that has no weights and feeds SMod: "picture", see
             `gmod.start_as_picture` (C16), or "random". Alone it always starts at random, for the
             other start hides the picture from the class token.
+        normed_map: whether Equation 6's normalisation, printed for the class token, also covers
+            the map that SMod sees. None: with weights, whose tokens need it; without, a map that
+            starts as the picture would lose each patch's brightness by it (C16).
         weights: of GMod, see `gmod.load`; "imagenet" for VGG-16.
         trained_layers: with weights, how many of GMod's last layers are trained, the others stay
             as they are; 4 (assumed, C17).
@@ -61,7 +65,10 @@ def extractor(
         raise ValueError(f"start={start!r}: give 'picture' or 'random'.")
     x = pixels = keras.Input((size, size, 3), name="pixels")
     if "gmod" in parts:
-        x, token = gmod.transform(pixels, patch_size, width, depth, num_heads)
+        normed_map = weights is not None if normed_map is None else normed_map
+        x, token = gmod.transform(
+            pixels, patch_size, width, depth, num_heads, normed_map=normed_map
+        )
     if "smod" in parts:
         x = smod.blocks(x, dropout=dropout, order=order)
     else:

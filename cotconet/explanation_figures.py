@@ -134,18 +134,20 @@ def last_layer(results):
     """Figure 10: HDLC's last hidden layer in two dimensions, and whether a line separates it."""
     import keras
 
+    from cotconet import fitting
+
     model = _fitted(results)[0].model
     positive = recipe.positive(results.classes)
     hidden = [layer for layer in model.hdlc_.layers if layer.name.startswith("dense")][-1]
     inner = keras.Model(model.hdlc_.input, hidden.output)
     table = results.predictions("CoTCoNet")[0]
-    catalogue = results.material.task().catalogue
-    parts = results.material.task().parts
-    points, labels = {}, {}
-    for part in ("train", "test"):
-        rows = catalogue[(parts == part).to_numpy()]
-        points[part] = inner.predict(model.describe(_read(rows)), verbose=0)
-        labels[part] = (rows["label"] == positive).to_numpy()
+    task = results.material.task()
+    rows = {part: task.catalogue.iloc[task.positions(part)] for part in ("train", "test")}
+    # As HDLC saw them: rebuilt from others. `describe` would find each in the graph, as itself.
+    learnt = fitting.search_space(task, results.runs["CoTCoNet"][0])[0][: len(rows["train"])]
+    shown = {"train": learnt[:, model.support_], "test": model.describe(_read(rows["test"]))}
+    points = {part: inner.predict(x, verbose=0) for part, x in shown.items()}
+    labels = {part: (found["label"] == positive).to_numpy() for part, found in rows.items()}
     scaled = StandardScaler().fit(points["train"])
     plane = PCA(2, random_state=0).fit(scaled.transform(points["train"]))
     figure, axes = pyplot().subplots(1, 2, figsize=(10, 4.2), layout="constrained", sharex=True,

@@ -20,20 +20,21 @@ def selection(results):
     runs = results.runs.get("CoTCoNet")
     if not runs:
         raise InputError("Figure 6 needs the row CoTCoNet: leave --rows out, or ask for it.")
-    X, y, groups = fitting.search_space(results.material.task(), runs[0])
-    made, lines = selection_figure(X, y, groups, **results.profile.selector)
+    X, y, groups, judges = fitting.search_space(results.material.task(), runs[0])
+    made, lines = selection_figure(X, y, groups, judges, **results.profile.selector)
     first = "the first fold's" if len(results.material.splits) > 1 else "the run's"
     lines.append(f"Training features of {first} first seed: {X.shape[0]} pictures, {X.shape[1]}.")
     return made, [*lines, *results.captions()]
 
 
-def selection_figure(X, y, groups=None, seeds=range(5), **settings):
+def selection_figure(X, y, groups=None, judges=None, seeds=range(5), **settings):
     """Convergence, number of features kept and stability of five selectors.
 
     The paper's Figure 6 is the flowchart of the selector; ours shows what it does.  # C28
 
     Args:
-        X, y, groups: training samples, labels and subjects, as for `SineCosineSelector.fit`.
+        X, y, groups, judges: training samples, their labels, subjects and which of them judge, as
+            for `SineCosineSelector.fit`.
         seeds: of the searches, two or more; each also draws its own inner split.
         settings: population, iterations, local_iterations and whatever else all selectors take;
             defaults as SineCosineSelector's.
@@ -41,10 +42,10 @@ def selection_figure(X, y, groups=None, seeds=range(5), **settings):
     Returns:
         (matplotlib figure, caption lines).
     """
-    return draw_searches(searches(X, y, groups, seeds, **settings))
+    return draw_searches(searches(X, y, groups, judges, seeds, **settings))
 
 
-def searches(X, y, groups=None, seeds=range(5), **settings):
+def searches(X, y, groups=None, judges=None, seeds=range(5), **settings):
     """Run the five selectors with equal numbers of evaluations. Args: as `selection_figure`.
 
     Returns:

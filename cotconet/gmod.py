@@ -63,8 +63,14 @@ def GMod(
     return model
 
 
-def transform(pixels, patch_size=16, width=None, depth=12, num_heads=12, mlp_ratio=4):
-    """`GMod`'s graph on a tensor of pixels, its arguments as there. Returns (map, class token)."""
+def transform(
+    pixels, patch_size=16, width=None, depth=12, num_heads=12, mlp_ratio=4, *, normed_map=True
+):
+    """`GMod`'s graph on a tensor of pixels, its arguments as there. Returns (map, class token).
+
+    Args:
+        normed_map: whether the map's tokens pass the last normalisation too (C16).
+    """
     _, height, breadth, channels = pixels.shape
     if not all(side and side % patch_size == 0 for side in (height, breadth)):
         raise ValueError(
@@ -82,11 +88,11 @@ def transform(pixels, patch_size=16, width=None, depth=12, num_heads=12, mlp_rat
     x = TokenAndPositions(name="positions")(x)
     for number in range(1, depth + 1):
         x = _transformer_layer(x, num_heads, mlp_ratio, f"block{number}")
-    # Equation 6 prints this for the class token alone; the map needs it as much.
-    x = layers.LayerNormalization(epsilon=1e-6, name="final_norm")(x)
-    token = layers.Cropping1D((0, count), name="first_token")(x)
+    # Equation 6 prints this for the class token alone.
+    normed = layers.LayerNormalization(epsilon=1e-6, name="final_norm")(x)
+    token = layers.Cropping1D((0, count), name="first_token")(normed)
     token = layers.Flatten(name="token")(token)
-    x = layers.Cropping1D((1, 0), name="patch_tokens")(x)
+    x = layers.Cropping1D((1, 0), name="patch_tokens")(normed if normed_map else x)
     if width != patch_width:
         x = layers.Dense(patch_width, name="to_pixels")(x)
     return Fold(grid, patch_size, name="map")(x), token
@@ -160,10 +166,12 @@ class Fold(layers.Layer):
 
 
 def start_as_picture(model):
-    """Let the map start as the picture, each token normalised, instead of as noise (C16).
+    """Let the map start as the picture instead of as noise (C16).
 
-    The patch embedding becomes the identity, and the last matrix of each residual branch zero. A
-    random start mixes a patch's pixels, and SMod's convolutions would find no edge in the map.
+    The patch embedding becomes the identity, positions and the last matrix of each residual branch
+    zero. A random start mixes a patch's pixels, and SMod's convolutions would find no edge in the
+    map. Where the last normalisation covers the map (`transform`), it starts as the picture, each
+    patch normalised: without its brightness, and black where a patch is of one colour.
 
     Args:
         model: `GMod` of the default width, or a model that holds its layers. Changed in place.
@@ -179,6 +187,8 @@ def start_as_picture(model):
             f"{shape[3]}: leave width out, or give start='random'."
         )
     embedding.kernel.assign(np.eye(shape[3], dtype=np.float32).reshape(shape))
+    positions = model.get_layer("positions").positions
+    positions.assign(np.zeros(positions.shape))
     for layer in model.layers:
         if isinstance(layer, layers.MultiHeadAttention):
             kernel = layer.output_dense.kernel

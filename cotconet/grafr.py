@@ -38,8 +38,8 @@ class GraFR:
     sample from training samples (`transform`).  # C22
 
     Features are standardised with the training part's mean and deviation, and so are the results
-    (assumed); a constant feature is only centred. Blocks of rows are read and results can be
-    written as they come, so memory does not grow with the number of samples.
+    (assumed); a constant feature is only centred (`floored`). Blocks of rows are read and results
+    can be written as they come, so memory does not grow with the number of samples.
 
     Args:
         k: neighbours for "top-k". Where fewer are allowed, as many as there are.
@@ -91,7 +91,7 @@ class GraFR:
         squares = np.zeros(len(self.mean_))
         for _, block in self._blocks(self.X_):
             squares += np.square(block - self.mean_).sum(0, dtype=np.float64)
-        scale = np.where(constant, 1, np.sqrt(squares / len(X)))
+        scale = floored(np.where(constant, 0, np.sqrt(squares / len(X))))
         self.scale_ = np.where(self.standardise, scale, 1).astype(np.float32)
         return self
 
@@ -253,6 +253,17 @@ class GraFR:
     def _scale(self, block):
         block -= self.mean_
         block /= self.scale_
+
+
+def floored(deviation):
+    """Standard deviations (features,) to divide by: 1 for 0, else at least 1% of their median.
+
+    A unit that was active in one training sample alone would else count, in a sample where it is
+    active too, for thousands of deviations.
+    """
+    varies = deviation > 0
+    least = 0.01 * np.median(deviation[varies]) if varies.any() else 0
+    return np.where(varies, np.maximum(deviation, least), 1).astype(np.float32)
 
 
 def readings(X, groups=None, k=10):

@@ -12,18 +12,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from cotconet import preparation, segmentation
-from cotconet.grafr import GraFR
+from cotconet.grafr import GraFR, floored
 from smears import InputError, images
 from smears.arrays import write_stream
 from smears.runs import Run, write_whole
 
 # Raise a number when its stage comes to compute something else: its stored results are then stale.
-VERSIONS = {"enhance": 1, "segment": 1, "prepare": 1, "synthesise": 2, "extract": 1,
-            "rebuild": 1, "select": 1, "classify": 1}  # fmt: skip
+VERSIONS = {"enhance": 1, "segment": 1, "prepare": 2, "synthesise": 2, "extract": 2,
+            "rebuild": 2, "select": 2, "classify": 2}  # fmt: skip
 # Segmenters that are trained -> the argument that holds their settings.
 LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}
 SYNTHESES = ("leugan", "traditional", None)
-FORMAT = 1
+SCALES = ("common", "own")
+FORMAT = 2
 
 
 class CoTCoNet(ClassifierMixin, BaseEstimator):
@@ -41,6 +42,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         segment: "leusam" (stated), "unet" or "unet++" (Table 7), a name in
             `segmentation.SEGMENTERS`, or None: no segmentation.
         cells: "main": pictures show one cell each; "all": whole fields.
+        cell_scale: "common": all cells are cut out at one scale, so that a large one stays larger
+            than a small one, as in C-NMC's own pictures; "own": each fills its square (C7).
         synthesise: "leugan" (stated), "traditional" (as many copies of the smaller class
             instead, changed by `coupled.augmenter`) or None.
         features: ("gmod", "smod") (stated), ("gmod",) or ("smod",).
@@ -57,7 +60,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     Attributes:
         classes_: the two labels, sorted. facts_: dict, what came out on the way: pictures
             synthesised, features kept, pictures in which no cell was found, seconds of each stage.
-        search_space_: (features float32 (n, d), labels 0 or 1, subjects) that the selection saw.
+        search_space_: (features float32 (n, d), labels 0 or 1, subjects, bool of those that judge)
+            that the selection saw; real cells first.
         history_: DataFrame, a row an epoch of the extractor.
     """
 
@@ -68,6 +72,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         enhance=("clahe", "sharpen"),
         segment="leusam",
         cells="main",
+        cell_scale="common",
         synthesise="leugan",
         features=("gmod", "smod"),
         graph=True,
@@ -88,6 +93,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self.enhance = enhance
         self.segment = segment
         self.cells = cells
+        self.cell_scale = cell_scale
         self.synthesise = synthesise
         self.features = features
         self.graph = graph
@@ -129,6 +135,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         codes, held = self._codes(y), self._codes(validation[1])
         self._learn_enhancement(pictures)
         self._learn_masks(pictures)
+        self._learn_scale(pictures)
         real, seen = self._prepared(pictures), self._prepared(validation[0])
         store, codes, groups = self._balanced(real, codes, groups, synthetic)
         self._learn_features(store, codes, seen, held)
@@ -188,6 +195,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self.facts_ = {"seconds": {}}
         self._learn_enhancement(pictures)
         self._learn_masks(pictures)
+        self._learn_scale(pictures)
         names, codes = np.unique(y, return_inverse=True)
         label, count = synthesis.to_parity(codes)
         if not count:
@@ -219,7 +227,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         np.savez(folder / "arrays.npz", **arrays)
         arguments = {**self.get_params(), "cache": None}
         known = {
-            "format": FORMAT, "arguments": arguments, "facts": self.facts_,
+            "format": FORMAT, "arguments": arguments, "facts": self.facts_, "side": self.side_,
             "classes": self.classes_.tolist(), "positive": str(self.positive_),
         }  # fmt: skip
         write_whole(folder / "settings.json", json.dumps(known, indent=1))
@@ -259,6 +267,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         model.positive_ = model.classes_[
             model.classes_.astype(str).tolist().index(known["positive"])
         ]
+        model.side_ = known["side"]
         model.steps_, model._enhance_key = model.enhance, list(model.enhance)
         if "mirnet" in model.enhance:
             from cotconet.mirnet import Enhancer
@@ -288,6 +297,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         backend.start()
         if self.synthesise not in SYNTHESES:
             raise ValueError(f"synthesise={self.synthesise!r}: give one of {SYNTHESES}")
+        if self.cell_scale not in SCALES:
+            raise ValueError(f"cell_scale={self.cell_scale!r}: give one of {SCALES}")
         if self.cache is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="cotconet-")
         self._root = Path(self._temporary.name if self.cache is None else self.cache)
@@ -344,6 +355,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         most = settings.pop("most", 400)
         with self._stage(
             "segment", self.segment, pictures=name_of(preparation.marks(pictures)), most=most,
+            masks=name_of(preparation.mask_marks(pictures)), cells=self.cells,
             enhance=self._enhance_key, seed=self.random_state, **settings,
         ) as run:  # fmt: skip
             self._masks_key = run.folder.name
@@ -352,7 +364,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                 names = ("size", "image_size", "weights", "side", "filters")
                 network = {name: settings.pop(name) for name in names if name in settings}
                 if self.segment != "leusam":
-                    network["kind"] = self.segment
+                    network |= {"kind": self.segment, "cells": self.cells}
                 shown, masks = self._masked(pictures, most)
                 kind(**network, seed=self.random_state).fit(shown, masks, run, **settings)
             self.segmenter_ = kind.load(run.folder)
@@ -363,7 +375,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         shown, masks = [], []
         for row in np.random.default_rng(self.random_state).permutation(len(pictures))[:most]:
             picture = preparation.enhance(pictures[row], self.steps_)
-            mask = preparation.truth(pictures, row, picture)
+            mask = preparation.truth(pictures, row, picture, self.cells)
             if mask.any():
                 shown.append(picture)
                 masks.append(mask)
@@ -374,18 +386,37 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             )
         return shown, masks
 
+    def _learn_scale(self, pictures):
+        """Measure the square in which all cells are cut out, on training pictures."""
+        self.side_ = None
+        if self.cell_scale == "own":
+            return
+        began = time.perf_counter()
+        with self._stage(
+            "prepare", "scale", pictures=name_of(preparation.marks(pictures)),
+            enhance=self._enhance_key, masks=self._masks_key,
+        ) as run:  # fmt: skip
+            if "side" not in run.facts:
+                run.note(
+                    side=preparation.common_side(
+                        pictures, steps=self.steps_, segmenter=self.segmenter_, cells=self.cells
+                    )
+                )
+        self.side_ = run.facts["side"]
+        self._timed("prepare", began)
+
     def _prepared(self, pictures):
         """(path, key) of the pictures, enhanced, segmented and cut out."""
         began = time.perf_counter()
         with self._stage(
             "prepare", pictures=name_of(preparation.marks(pictures)), size=self.size,
-            enhance=self._enhance_key, masks=self._masks_key,
+            enhance=self._enhance_key, masks=self._masks_key, side=self.side_,
         ) as run:  # fmt: skip
             path = run.folder / "cells.npy"
-            if not path.exists():
+            if "empty" not in run.facts:
                 empty = preparation.prepare(
                     pictures, path, self.size, steps=self.steps_, segmenter=self.segmenter_,
-                    cells=self.cells,
+                    cells=self.cells, side=self.side_,
                 )  # fmt: skip
                 run.note(empty=empty)
         self.facts_["no_cell_found"] = self.facts_.get("no_cell_found", 0) + run.facts["empty"]
@@ -424,7 +455,12 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                 shape = (len(parts[0]) + len(parts[1]), *parts[0].shape[1:])
                 write_stream(whole, shape, np.uint8, (cell for part in parts for cell in part))
         codes = np.concatenate([codes, np.full(count, label)])
-        return (whole, run.folder.name), codes, np.concatenate([groups, np.full(count, "")])
+        if self.synthesise == "traditional" and synthetic is None:
+            # A copy is its person's: no neighbour of that person's cells in the graph.
+            fresh = groups[np.resize(np.flatnonzero(codes[: len(groups)] == label), count)]
+        else:
+            fresh = np.full(count, "")
+        return (whole, run.folder.name), codes, np.concatenate([groups, fresh])
 
     def _synthetic(self, store, key, rows, count):
         """(path, key) of `count` new pictures of the kind that stands in these rows."""
@@ -458,7 +494,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         )  # fmt: skip
         with self._stage(
             "extract", "-".join(self.features), train=train[1], labels=name_of(map(str, codes)),
-            validation=seen[1], **settings,
+            validation=seen[1], validation_labels=name_of(map(str, held)), **settings,
         ) as run:  # fmt: skip
             self._extractor_key = run.folder.name
             self.extractor_ = coupled.fit_extractor(
@@ -494,7 +530,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             whole = np.asarray(x[0], np.float32)
             self.mean_ = whole.mean(0)
             spread = whole.std(0)
-            self.scale_ = np.where(spread > 0, spread, 1).astype(np.float32)
+            self.scale_ = floored(spread)
             held = (np.asarray(x_held[0], np.float32) - self.mean_) / self.scale_
             return ((whole - self.mean_) / self.scale_, x[1]), held
         settings = self.grafr or {}
@@ -515,20 +551,28 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         began = time.perf_counter()
         x, key = x
         apart = _apart(groups)
-        if min(len(set(apart[codes == code])) for code in (0, 1)) < 2:
+        # Synthetic cells are like those they were learnt from, on whatever side these stand: they
+        # teach, and only real ones judge.
+        judges = np.arange(len(codes)) < len(codes) - self.facts_["synthesised"]
+        if np.bincount(codes[judges], minlength=2).min() < 2:
+            judges[:] = True
+        if min(len(set(apart[judges & (codes == code)])) for code in (0, 1)) < 2:
             # One person cannot be on both sides of the search's inner split: split pictures.
             apart = np.arange(len(apart)).astype(str)
-        self.search_space_ = (x, codes, apart)
+        self.search_space_ = (x, codes, apart, judges)
         if self.select:
             from cotconet.selection import SineCosineSelector
 
             settings = self.selector or {}
-            known = {"features": key, "labels": name_of(map(str, codes)), "groups": name_of(groups)}
+            known = {
+                "features": key, "labels": name_of(map(str, codes)), "groups": name_of(groups),
+                "judges": int(judges.sum()),
+            }  # fmt: skip
             with self._stage("select", **known, seed=self.random_state, **settings) as run:
                 path, key = run.folder / "support.npy", run.folder.name
                 if not path.exists():
                     search = SineCosineSelector(random_state=self.random_state, **settings)
-                    search.fit(x, codes, groups=self.search_space_[2])
+                    search.fit(x, codes, groups=apart, judges=judges)
                     write_stream(
                         run.folder / "convergence.npy", np.shape(search.convergence_curve_), float,
                         [np.asarray(search.convergence_curve_)],
@@ -615,10 +659,29 @@ def _held_out(pictures, y, groups, seed):
     """Keep a fifth for validation, whole subjects: (pictures, y, groups, (pictures, y)).
 
     Args: as `CoTCoNet.fit`, all as arrays but the pictures; seed: of the choice.
+
+    Raises:
+        InputError: no such fifth, nor a larger share, leaves every class on both sides.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
-    train, held = next(folds.split(y, y, _apart(groups)))
-    kept = [pictures[row] for row in train]
-    return kept, y[train], groups[train], ([pictures[row] for row in held], y[held])
+    apart, classes = _apart(groups), len(np.unique(y))
+    most = min(5, len(np.unique(apart)), *np.unique(y, return_counts=True)[1])
+    for count in range(most, 1, -1):
+        folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        for train, held in folds.split(y, y, apart):
+            if min(len(np.unique(y[part])) for part in (train, held)) == classes:
+                return _taken(pictures, train), y[train], groups[train], (
+                    _taken(pictures, held), y[held],
+                )  # fmt: skip
+    raise InputError(
+        "too few subjects or pictures of a class to hold some out for validation: give validation, "
+        "or two subjects or more of each class."
+    )
+
+
+def _taken(pictures, rows):
+    """These rows of pictures: of files, as files."""
+    if isinstance(pictures, preparation.Files):
+        return pictures.take(rows)
+    return [pictures[row] for row in rows]

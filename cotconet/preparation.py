@@ -3,13 +3,14 @@
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
 from cotconet.enhancement import enhance
-from cotconet.region import crop
+from cotconet.region import box, crop
 from cotconet.segmentation import SEGMENTERS, otsu_watershed
 from smears import images
 from smears.arrays import write_stream
@@ -38,6 +39,13 @@ class Files:
     def __getitem__(self, index):
         return images.decode(self.paths[index])
 
+    def take(self, rows):
+        """The `Files` of these rows."""
+        fewer = Files.__new__(Files)
+        for name in ("paths", "marks", "mask_paths"):
+            setattr(fewer, name, [getattr(self, name)[row] for row in rows])
+        return fewer
+
     def true_mask(self, index):
         """bool (h, w) of the data set's own mask, or None where it has none."""
         path = self.mask_paths[index]
@@ -56,7 +64,15 @@ def marks(pictures):
     return found
 
 
-def truth(pictures, index, enhanced):
+def mask_marks(pictures):
+    """A text for each picture that names the content of the data set's own mask; "" for none."""
+    if not isinstance(pictures, Files):
+        return []
+    paths = [Path(path) if path else None for path in pictures.mask_paths]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() if path else "" for path in paths]
+
+
+def truth(pictures, index, enhanced, cells="main"):
     """The mask that LeuSAM learns from: the data set's own, or one that stands in for it.
 
     None of the paper's sets has masks. C-NMC's cells come on black, which is a mask; elsewhere
@@ -64,15 +80,38 @@ def truth(pictures, index, enhanced):
 
     Args:
         pictures: `Files`, or a sequence of arrays. index: of the picture. enhanced: it, enhanced.
+        cells: of `otsu_watershed`.
 
     Returns:
         bool (h, w).
     """
     own = pictures.true_mask(index) if isinstance(pictures, Files) else None
-    return otsu_watershed(enhanced) if own is None else own
+    return otsu_watershed(enhanced, cells) if own is None else own
 
 
-def prepare(pictures, path, size, *, steps, segmenter, cells="main"):
+def common_side(pictures, *, steps, segmenter, cells="main", most=400, seed=0):
+    """The side of the square in which cells are cut out, so that they keep their relative sizes.
+
+    It holds all but the largest hundredth of the cells (assumed, C7): one mask that runs over
+    would else make all others small.
+
+    Args:
+        pictures, steps, segmenter, cells: as for `prepare`.
+        most: pictures that are measured, drawn with this seed.
+
+    Returns:
+        int, in pixels of the pictures; 0 where no cell is found in any.
+    """
+    rows = np.random.default_rng(seed).permutation(len(pictures))[:most]
+    sides = []
+    for _, mask in _segmented(pictures, rows, steps, segmenter, cells, "Measuring cells"):
+        if mask.any():
+            x0, y0, x1, y1 = box(mask)
+            sides.append(max(x1 - x0, y1 - y0))
+    return int(np.ceil(np.quantile(sides, 0.99))) if sides else 0
+
+
+def prepare(pictures, path, size, *, steps, segmenter, cells="main", side=None):
     """Enhance, segment and cut out every picture, into one file.
 
     Args:
@@ -82,7 +121,8 @@ def prepare(pictures, path, size, *, steps, segmenter, cells="main"):
         steps: of `enhancement.enhance`.
         segmenter: name in `SEGMENTERS`, None (the whole picture, no mask), or an object with
             `masks(images, boxes)` (cotconet.leusam).
-        cells: "main" or "all", for "otsu-watershed".
+        cells: "main" or "all", for "otsu-watershed" and what stands in for masks.
+        side: see `region.crop`.
 
     Returns:
         Number of pictures in which nothing was found; they stay whole.
@@ -91,21 +131,28 @@ def prepare(pictures, path, size, *, steps, segmenter, cells="main"):
 
     def cut():
         nonlocal empty
-        with (
-            ThreadPoolExecutor(os.cpu_count()) as pool,
-            tqdm(total=len(pictures), desc="Cutting out cells", unit="picture", leave=None) as bar,
-        ):
-            for start in range(0, len(pictures), CHUNK):
-                rows = range(start, min(start + CHUNK, len(pictures)))
-                fresh = list(pool.map(lambda row: enhance(pictures[row], steps), rows))
-                for picture, mask in zip(fresh, _masks(fresh, segmenter, cells, pool), strict=True):
-                    empty += not mask.any()
-                    yield crop(picture, mask, size)
-                bar.update(len(rows))
+        rows = range(len(pictures))
+        found = _segmented(pictures, rows, steps, segmenter, cells, "Cutting out cells")
+        for picture, mask in found:
+            empty += not mask.any()
+            yield crop(picture, mask, size, side=side)
 
-    cv2.setNumThreads(1)  # the pool uses the cores; OpenCV's own threads would multiply
     write_stream(path, (len(pictures), size, size, 3), np.uint8, cut())
     return empty
+
+
+def _segmented(pictures, rows, steps, segmenter, cells, title):
+    """Yield (enhanced picture, mask of its cell) of the rows, a chunk in memory at a time."""
+    cv2.setNumThreads(1)  # the pool uses the cores; OpenCV's own threads would multiply
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=len(rows), desc=title, unit="picture", leave=None) as bar,
+    ):
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            fresh = list(pool.map(lambda row: enhance(pictures[row], steps), chunk))
+            yield from zip(fresh, _masks(fresh, segmenter, cells, pool), strict=True)
+            bar.update(len(chunk))
 
 
 def _masks(fresh, segmenter, cells, pool):

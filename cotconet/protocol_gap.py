@@ -56,7 +56,7 @@ def table(results, paper):
 
 def without_synthetic(predictions):
     """A predictions table without the pictures that a network made."""
-    made = predictions["path"].str.contains(f"/{recipe.SYNTHETIC}", regex=False)
+    made = predictions["path"].str.rpartition("/")[2].str.startswith(recipe.SYNTHETIC)
     return predictions[~made]
 
 

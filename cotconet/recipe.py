@@ -126,6 +126,7 @@ PROFILES = {
 METHOD = {
     "enhance": ["clahe", "sharpen"],  # stated (3.2)
     "segment": "leusam",  # stated (3.2)
+    "cell_scale": "common",  # assumed (C7)
     "synthesise": "leugan",  # stated (3.3)
     "features": ["gmod", "smod"],  # stated (3.4)
     "graph": True,  # stated (3.4.3)

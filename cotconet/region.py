@@ -28,7 +28,7 @@ def box(mask, margin=0.05):
     )  # fmt: skip
 
 
-def crop(image, mask, size, margin=0.05, background=0):
+def crop(image, mask, size, margin=0.05, background=0, side=None):
     """Cut out the cell as C-NMC's own pictures show it: in the middle, no plasma round it.
 
     The paper's region of interest "leaves out plasma" (stated: 3.2) and no more is said; a
@@ -39,13 +39,15 @@ def crop(image, mask, size, margin=0.05, background=0):
         size: side of the result in pixels.
         margin: see `box`.
         background: grey level outside the mask and outside the picture.
+        side: of the square that is cut out, in pixels of the picture: the same for all pictures
+            keeps their cells' sizes comparable. None, or a cell that needs more: the cell's own.
 
     Returns:
         uint8 (size, size, 3). With a mask with nothing in it: the whole picture, nothing
         blanked, padded to a square; whoever calls counts those (`mask.any()`) and tells people.
     """
     x0, y0, x1, y1 = box(mask, margin)
-    side = max(x1 - x0, y1 - y0)
+    side = max(x1 - x0, y1 - y0, side or 0)
     left, top = (x0 + x1 - side) // 2, (y0 + y1 - side) // 2
     cell = image if not mask.any() else np.where(mask[..., None], image, np.uint8(background))
     square = np.full((side, side, 3), background, np.uint8)

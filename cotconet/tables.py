@@ -11,7 +11,7 @@ import pandas as pd
 
 from cotconet import recipe
 from smears import colour, metrics
-from smears.tables import chance, fraction, mcnemar_against, mcnemar_line, scored, size
+from smears.tables import P_CHANCE, chance, fraction, mcnemar_against, mcnemar_line, scored, size
 
 # Published column -> (title, score of metrics.binary).
 SCORES = {
@@ -89,7 +89,7 @@ def _binary(results, labels, first):
         "Ours: mean over seeds; 95% interval from a bootstrap over subjects (source images where "
         "subjects are unknown)"
         + (" and seeds" if results.several_seeds else "")
-        + "; p: exact binomial test against always answering the most frequent class."
+        + f"; p: {P_CHANCE}"
     )
     return pd.DataFrame(rows), lines
 
@@ -129,7 +129,8 @@ def _synthetic(results):
     made = sorted({run.facts["synthesised"] for run in runs})
     if any(made):
         lines.append(
-            "Synthetic pictures in training: " + " to ".join(f"{n}" for n in {made[0], made[-1]})
+            "Synthetic pictures, or changed copies, in training: "
+            + " to ".join(map(str, dict.fromkeys((made[0], made[-1]))))
             + "; none in validation or test."
         )  # fmt: skip
     copied = {

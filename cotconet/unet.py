@@ -74,23 +74,24 @@ NETWORKS = {"unet": UNet, "unet++": UNetPlusPlus}
 
 
 class UNetSegmenter:
-    """A segmenter (see cotconet.segmentation) by U-Net or UNet++: no prompt, the largest piece.
+    """A segmenter (see cotconet.segmentation) by U-Net or UNet++, without a prompt.
 
     Args:
         kind: "unet" or "unet++".
         side: of the square that pictures are resized to.
         filters: of the five levels; None: those of the network's paper.
+        cells: "main": the largest piece is the cell (C33); "all": every piece, of whole fields.
         seed: of weights, order and augmentation.
     """
 
-    def __init__(self, kind="unet", *, side=256, filters=None, seed=0):
+    def __init__(self, kind="unet", *, side=256, filters=None, cells="main", seed=0):
         if kind not in NETWORKS:
             raise ValueError(f"kind={kind!r}: give one of {', '.join(NETWORKS)}")
         if side % 2**STEPS:
             raise ValueError(f"side={side}: four poolings need a multiple of {2**STEPS}")
         if seed is not None:
             backend.seed(seed)
-        self.kind, self.side, self.seed = kind, side, seed or 0
+        self.kind, self.side, self.cells, self.seed = kind, side, cells, seed or 0
         self.filters = tuple(filters or FILTERS[kind])
         self.network = NETWORKS[kind](side, self.filters)
 
@@ -151,7 +152,7 @@ class UNetSegmenter:
         return paths
 
     def __call__(self, image):
-        """The mask of the largest cell, bool (h, w), of uint8 (h, w, 3)."""
+        """The mask of its cells, bool (h, w), of uint8 (h, w, 3)."""
         return self.masks([image])[0]
 
     def masks(self, images, boxes=None, batch_size=8):
@@ -167,19 +168,20 @@ class UNetSegmenter:
             logits = np.asarray(self.network.predict_on_batch(x))
             for image, plane in zip(part, logits, strict=False):
                 mask = cv2.resize(plane, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0
-                found.append(one_piece(mask))
+                found.append(mask if self.cells == "all" else one_piece(mask))
         return found
 
     def save(self, folder):
         """Write unet.json and unet.weights.h5, each whole or not at all."""
-        state = {"kind": self.kind, "side": self.side, "filters": self.filters, "seed": self.seed}
+        names = ("kind", "side", "filters", "cells", "seed")
+        state = {name: getattr(self, name) for name in names}
         weight_files.keep(self.network, folder, "unet", state)
 
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote: numbers and text only, so nothing in it is run."""
         state = weight_files.kept(folder, "unet")
-        loaded = cls(state["kind"], side=state["side"], filters=state["filters"], seed=None)
+        loaded = cls(**{**state, "seed": None})
         loaded.seed = state["seed"]
         loaded.network.load_weights(Path(folder) / "unet.weights.h5")
         return loaded

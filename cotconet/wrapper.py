@@ -47,12 +47,14 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
     An interrupted fit leaves all these as they are at that moment, and raises.
     """
 
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, groups=None, judges=None):
         """Search.
 
         Args:
             X: float (n, features), training samples alone. y: class labels (n,).
             groups: str (n,), the subject of each sample, "" = unknown; None: none known.
+            judges: bool (n,), the samples that may judge; the others, synthetic ones, always
+                teach. None: all may.
 
         Raises:
             ValueError: NaN, one class, a class that cannot stand on both sides of the inner
@@ -62,7 +64,7 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
         check_classification_targets(y)
         state = check_random_state(self.random_state)
         rng = np.random.default_rng(state.randint(1 << 31, size=4))
-        train, valid = inner_split(y, groups, rng)
+        train, valid = _sides(y, groups, judges, rng)
         train = _draw(train, y, self.max_samples[0], rng)
         valid = _draw(valid, y, self.max_samples[1], rng)
         self.inner_train_, self.inner_valid_ = train, valid
@@ -130,6 +132,16 @@ class Judge:
     def history(self):
         """DataFrame, a row a judged set."""
         return pd.DataFrame(self.rows, columns=["fitness", "error", "kept", "local"])
+
+
+def _sides(y, groups, judges, rng):
+    """`inner_split` of the samples that may judge; the others join those that teach."""
+    if judges is None:
+        return inner_split(y, groups, rng)
+    rows = np.flatnonzero(judges)
+    groups = None if groups is None else np.asarray(groups, str)[rows]
+    train, valid = (rows[side] for side in inner_split(np.asarray(y)[rows], groups, rng))
+    return np.sort(np.concatenate([train, np.flatnonzero(~np.asarray(judges))])), valid
 
 
 def inner_split(y, groups, rng):

@@ -7,6 +7,11 @@ from smears import colour, metrics, statistics
 from smears.runs import classes_of
 
 RESAMPLES = 2000
+# What tests that count pictures leave out.
+INDEPENDENT = "pictures count as independent, so p is too small where people give several"
+P_CHANCE = (
+    f"exact binomial test against always answering the most frequent class; there {INDEPENDENT}."
+)
 
 
 def unit_of(predictions):
@@ -159,7 +164,8 @@ def mcnemar_line(results, reference):
     """The caption line of a column or rows made by `mcnemar_against`."""
     return (
         f"McNemar's exact test, test pictures: those that only {reference} got right : those that "
-        "only the other got right, p corrected for the number of rows by Holm's method"
+        "only the other got right, p corrected for the number of rows by Holm's method; "
+        f"{INDEPENDENT}"
         + (
             ", pooled over seeds, which counts a picture once a seed and so makes p too small."
             if results.several_seeds
@@ -194,6 +200,6 @@ def accuracy_table(results, columns, first="Model"):
     lines.append(
         "Ours: mean over seeds; 95% interval from a bootstrap over subjects"
         + (" and seeds" if results.several_seeds else "")
-        + "; p: exact binomial test against always answering the most frequent class."
+        + f"; p: {P_CHANCE}"
     )
     return pd.DataFrame(rows), lines

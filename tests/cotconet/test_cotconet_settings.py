@@ -6,7 +6,18 @@ import keras
 import numpy as np
 import pytest
 
-from cotconet import coupled, enhancement, gmod, grafr, hdlc, leugan, recipe, selection, smod
+from cotconet import (
+    coupled,
+    enhancement,
+    gmod,
+    grafr,
+    hdlc,
+    leugan,
+    pipeline,
+    recipe,
+    selection,
+    smod,
+)
 from cotconet import synthesis as synthesising
 from smears import published
 
@@ -37,6 +48,7 @@ def code():
     training, transformer = _defaults(coupled.fit_extractor), _defaults(gmod.GMod)
     selector, graph = _defaults(selection.SineCosineSelector), _defaults(grafr.GraFR)
     head, fit = _defaults(hdlc.HDLC), _defaults(hdlc.fit_hdlc)
+    whole = _defaults(pipeline.CoTCoNet)
     gan, traditional = _defaults(leugan.LeuGAN), coupled.augmenter("traditional")
     # The same steps at a quarter of the side and a thirty-second of the width.
     small = leugan.LeuGAN(64, width=32)
@@ -94,6 +106,9 @@ def code():
         "traditional_rotation": traditional.rotation_range,
         "traditional_shift": _only((traditional.width_shift_range, traditional.height_shift_range)),
         "traditional_zoom": traditional.zoom_range,
+        "cell_scale": _only(
+            (_defaults(pipeline.CoTCoNet)["cell_scale"], recipe.METHOD["cell_scale"])
+        ),
         "grafr_neighbours": graph["k"],
         "grafr_epsilon": graph["epsilon"],
         "sca_a": selector["a"],

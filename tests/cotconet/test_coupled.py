@@ -54,7 +54,7 @@ def fitted(stores, tmp_path_factory):
     ],
 )
 def test_the_papers_size_has_its_parameters_and_features(parts, count, width):
-    model = extractor(224, parts)
+    model = extractor(224, parts, normed_map=True)
     assert (model.count_params(), model.output_shape) == (count, (None, width))
 
 
@@ -67,6 +67,19 @@ def test_smod_sees_the_map_of_gmod():
     for layer in alone.layers:
         layer.set_weights(model.get_layer(layer.name).get_weights() if layer.weights else [])
     assert np.allclose(alone.predict_on_batch(folded), model.predict_on_batch(pixels), atol=1e-5)
+
+
+@pytest.mark.contract
+def test_the_map_starts_as_the_picture_with_its_brightness():
+    pixels = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+
+    def folded(**settings):
+        model = extractor(**SMALL, **settings)
+        return keras.Model(model.input, model.get_layer("map").output).predict_on_batch(pixels)
+
+    assert np.allclose(folded(), pixels, atol=1e-6)
+    assert not np.allclose(folded(normed_map=True), pixels, atol=0.1)
+    assert not np.allclose(folded(start="random"), pixels, atol=0.1)
 
 
 def test_pretrained_weights_stay_but_for_the_last_layers(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cotconet.grafr import GraFR, readings
+from cotconet.grafr import GraFR, floored, readings
 from smears import InputError
 
 
@@ -123,6 +123,15 @@ def test_constant_features_become_zero_whatever_their_value(data):
     assert (rebuilt[:, 7:] == 0).all()
     np.testing.assert_allclose(rebuilt[:, :7], GraFR(k=3).fit_transform(data[0]), atol=1e-5)
     assert (GraFR(k=3).fit_transform(np.ones((6, 4))) == 0).all()
+
+
+def test_a_unit_that_fired_once_does_not_count_for_thousands_of_deviations(data):
+    once = np.zeros((40, 1))
+    once[3] = 0.001
+    grafr = GraFR(k=3).fit(np.concatenate([data[0], once], axis=1))
+    assert grafr.scale_[:7] == pytest.approx(data[0].std(0), rel=1e-5)
+    assert grafr.scale_[7] == pytest.approx(0.01 * np.median([*data[0].std(0), once.std()]))
+    assert floored(np.zeros(3)).tolist() == [1, 1, 1]
 
 
 def test_fewer_samples_than_k_are_all_neighbours(data):

@@ -4,9 +4,10 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from cotconet import coupled, grafr, pipeline, synthesis
+from cotconet import coupled, grafr, pipeline, preparation, synthesis
 from smears import InputError, drawn
 
 # What TensorFlow says of its datasets where networks run op by op.
@@ -160,6 +161,58 @@ def test_classes_at_parity_need_no_synthesis(cells, held, monkeypatch, fitted):
     model = pipeline.CoTCoNet(**{**SMALL, "graph": False, "select": False}, cache=fitted[1])
     model.fit([pictures[row] for row in rows], labels[rows], None, held)
     assert model.facts_["synthesised"] == 0
+
+
+@pytest.mark.parametrize(("scale", "ratio"), [("common", 4), ("own", 1)])
+def test_cells_keep_their_sizes_at_one_scale(scale, ratio, tmp_path):
+    y, x = np.mgrid[:96, :96]
+    radii = [10, 20] * 6
+    pictures = [
+        np.where(((y - 48) ** 2 + (x - 48) ** 2 <= radius**2)[..., None], np.uint8(150), 0)
+        * np.ones(3, np.uint8)
+        for radius in radii
+    ]
+    model = pipeline.CoTCoNet(64, enhance=(), segment="on-black", cell_scale=scale, cache=tmp_path)
+    model.facts_ = {"seconds": {}}
+    model._open()
+    for learn in (model._learn_enhancement, model._learn_masks, model._learn_scale):
+        learn(pictures)
+    areas = (np.load(model._prepared(pictures)[0]) > 0).all(-1).sum((1, 2))
+    assert areas[1] / areas[0] == pytest.approx(ratio, rel=0.1)
+    assert areas[1] / 64**2 > 0.6
+    with pytest.raises(ValueError, match="cell_scale='none'"):
+        pipeline.CoTCoNet(cell_scale="none")._open()
+
+
+def test_copies_are_their_person_s_and_only_real_cells_judge(fitted, cells, held, tmp_path):
+    settings = {**SMALL, "synthesise": "traditional", "select": False, "graph": False}
+    model = pipeline.CoTCoNet(**settings, cache=shutil.copytree(fitted[1], tmp_path / "cache"))
+    model.fit(*cells, held)
+    _, codes, groups, judges = model.search_space_
+    assert groups[20:].tolist() == cells[2][12:16].tolist()
+    assert judges.tolist() == [True] * 20 + [False] * 4
+    assert np.bincount(codes).tolist() == [12, 12]
+
+
+def test_few_subjects_still_leave_some_for_validation_or_it_is_said(cells):
+    pictures, y, _ = cells
+    people = np.where(y == "ALL", "a", "c") + np.where(np.arange(20) % 2, "1", "2").astype(object)
+    kept, y_kept, groups, (held, held_y) = pipeline._held_out(pictures, y, people.astype(str), 0)
+    assert set(y_kept) == set(held_y) == {"ALL", "normal"}
+    assert len(kept) + len(held) == 20
+    assert len(set(groups)) == 2
+    with pytest.raises(InputError, match="too few subjects"):
+        pipeline._held_out(pictures, y, np.where(y == "ALL", people.astype(str), "one"), 0)
+
+
+def test_files_stay_files_when_some_are_held_out(tmp_path):
+    frame = pd.DataFrame({"path": list("abcdef"), "sha256": list("uvwxyz"), "mask": list("ABCDEF")})
+    kept, *_, (held, _) = pipeline._held_out(
+        preparation.Files(frame), np.array(["p", "q"] * 3), np.full(6, ""), 0
+    )
+    found = [*zip(kept.paths, kept.marks, kept.mask_paths, strict=True)]
+    found += zip(held.paths, held.marks, held.mask_paths, strict=True)
+    assert sorted(found) == [*zip("abcdef", "uvwxyz", "ABCDEF", strict=True)]
 
 
 def test_without_validation_a_fifth_is_held_out_by_subject(cells):

@@ -66,3 +66,6 @@ def test_only_pictures_without_a_file_are_synthetic():
     table = pd.DataFrame({"path": ["a/synthetic-test-00001", "a/UID_1_synthetic.png", "b/c.png"]})
     kept = protocol_gap.without_synthetic(table)["path"].tolist()
     assert kept == ["a/UID_1_synthetic.png", "b/c.png"]
+    # All pictures in one folder: stored without it.
+    flat = pd.DataFrame({"path": ["synthetic-test-00000", "Im001_1.jpg"]})
+    assert protocol_gap.without_synthetic(flat)["path"].tolist() == ["Im001_1.jpg"]

@@ -46,6 +46,14 @@ def test_a_cell_at_the_edge_is_padded_not_stretched():
     assert (found[:, 12:] == 7).all()
 
 
+def test_at_one_side_for_all_a_small_cell_stays_smaller_than_a_large_one():
+    image = np.full((60, 60, 3), 255, np.uint8)
+    masks = [_mask(60, 60, 20, 20, 20 + side, 20 + side) for side in (10, 20, 40)]
+    found = [region.crop(image, mask, 20, margin=0, side=20) for mask in masks]
+    # The last needs more than that side and fills its square.
+    assert [int((cell > 0).all(-1).sum()) for cell in found] == [100, 400, 400]
+
+
 @pytest.mark.parametrize("size", [7, 64])
 def test_proportions_stay_at_every_size(size):
     image = np.full((30, 30, 3), 255, np.uint8)

@@ -152,6 +152,17 @@ def test_no_subject_teaches_and_judges(seed):
         assert set(y[part]) == {0, 1}
 
 
+def test_samples_that_may_not_judge_teach():
+    X, y = planted(0, n=120)
+    judges = np.arange(120) % 4 > 0
+    groups = np.array([f"s{i // 6}" for i in range(120)])
+    for known in (None, groups):
+        selector = SineCosineSelector(**QUICK).fit(X, y, known, judges)
+        assert judges[selector.inner_valid_].all()
+        assert set(np.flatnonzero(~judges)) <= set(selector.inner_train_)
+        assert len(selector.inner_train_) + len(selector.inner_valid_) == 120
+
+
 def test_only_so_many_samples_are_drawn_each_class_in_proportion():
     X, y = planted(0, n=900)
     y = (np.arange(900) % 10 == 0).astype(int)

@@ -53,6 +53,18 @@ def test_it_learns_where_the_cells_are_and_is_the_same_after_saving(kind, tmp_pa
     assert keras.utils.get_source_inputs(again.network.output)[0].shape[1:] == (32, 32, 3)
 
 
+def test_in_fields_every_piece_is_kept_and_in_cells_the_largest(tmp_path, monkeypatch):
+    plane = np.full((32, 32), -1.0, np.float32)
+    plane[2:6, 2:6] = plane[12:28, 12:28] = 1
+    picture = np.zeros((32, 32, 3), np.uint8)
+    for cells, pixels in (("main", 256), ("all", 272)):
+        model = unet.UNetSegmenter(side=32, filters=FILTERS, cells=cells)
+        model.save(tmp_path / cells)
+        again = unet.UNetSegmenter.load(tmp_path / cells)
+        monkeypatch.setattr(again.network, "predict_on_batch", lambda x: plane[None])
+        assert again(picture).sum() == pixels
+
+
 def test_wrong_kinds_sides_and_masks_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"unet, unet\+\+"):
         unet.UNetSegmenter("segnet")
