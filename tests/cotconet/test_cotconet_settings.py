@@ -106,9 +106,7 @@ def code():
         "traditional_rotation": traditional.rotation_range,
         "traditional_shift": _only((traditional.width_shift_range, traditional.height_shift_range)),
         "traditional_zoom": traditional.zoom_range,
-        "cell_scale": _only(
-            (_defaults(pipeline.CoTCoNet)["cell_scale"], recipe.METHOD["cell_scale"])
-        ),
+        "cell_scale": _only((whole["cell_scale"], recipe.METHOD["cell_scale"])),
         "grafr_neighbours": graph["k"],
         "grafr_epsilon": graph["epsilon"],
         "sca_a": selector["a"],
