@@ -242,9 +242,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         from smears import backend
 
         backend.start()
-        import keras
-
         from cotconet import coupled, hdlc  # noqa: F401  (they register the layers)
+        from smears import model_files
 
         folder = Path(folder)
         try:
@@ -278,8 +277,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             model.segmenter_ = segmentation.learned(model.segment).load(folder / model.segment)
         trained = hashlib.sha256((folder / "extractor.keras").read_bytes()).hexdigest()[:16]
         model._masks_key = model._extractor_key = trained
-        model.extractor_ = keras.saving.load_model(folder / "extractor.keras", compile=False)
-        model.hdlc_ = keras.saving.load_model(folder / "hdlc.keras", compile=False)
+        model.extractor_ = model_files.load(folder / "extractor.keras")
+        model.hdlc_ = model_files.load(folder / "hdlc.keras")
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             model.support_ = arrays["support"]
             if model.graph:

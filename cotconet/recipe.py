@@ -166,6 +166,11 @@ def settings(profile, **row):
     return {"model": "CoTCoNet", "trunk": None, "size": sizes.size, **METHOD, **stages, **row}
 
 
+def learns_masks(settings):
+    """Whether a row learns from the data set's own masks, where it has some."""
+    return settings.get("segment") in ("leusam", "unet", "unet++")
+
+
 def refuse(classes):
     """Why CoTCoNet cannot be trained on these classes, or ""."""
     if len(classes) == 2:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cotconet import recipe
 from smears import colour, metrics
-from smears.tables import P_CHANCE, chance, fraction, mcnemar_against, mcnemar_line, scored, size
+from smears.tables import chance, fraction, mcnemar_against, mcnemar_line, ours_line, scored, size
 
 # Published column -> (title, score of metrics.binary).
 SCORES = {
@@ -85,12 +85,7 @@ def _binary(results, labels, first):
         "the process held meanwhile; stages that an earlier row or start left behind take no time."
     )
     lines += _synthetic(results)
-    lines.append(
-        "Ours: mean over seeds; 95% interval from a bootstrap over subjects (source images where "
-        "subjects are unknown)"
-        + (" and seeds" if results.several_seeds else "")
-        + f"; p: {P_CHANCE}"
-    )
+    lines.append(ours_line(results))
     return pd.DataFrame(rows), lines
 
 

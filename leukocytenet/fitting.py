@@ -6,7 +6,16 @@ import keras
 import numpy as np
 
 from leukocytenet import augmentation, baselines, model
-from smears import backend, features, initialisation, inspection, parallel, pictures, training
+from smears import (
+    backend,
+    features,
+    initialisation,
+    inspection,
+    model_files,
+    parallel,
+    pictures,
+    training,
+)
 from smears import weights as weight_files
 from smears.study import Unavailable
 
@@ -107,7 +116,7 @@ def predict(run, frame, task):
     Args:
         run: finished smears.runs.Run. frame: catalogue with its `part`. task: for the cache.
     """
-    network = keras.saving.load_model(run.folder / "model.keras", compile=False)
+    network = model_files.load(run.folder / "model.keras")
     store = pictures.store(frame, run.settings["size"], task.cache)
     shown = pictures.Pictures(
         store, np.arange(len(frame)), np.zeros(len(frame), int), classes=len(task.classes),

@@ -106,6 +106,11 @@ def settings(profile, **row):
     }
 
 
+def learns_masks(settings):
+    """No row of this paper learns from masks."""
+    return False
+
+
 def refuse(classes):
     """LeukocyteNet tells any number of classes apart: never a reason against them."""
     return ""

@@ -11,6 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from smears import InputError, images
+from smears.runs import KEYS
 
 COLUMNS = ["path", "label", "subject", "source", "data", "part", "mask", "derived"]
 COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
@@ -50,6 +51,10 @@ def build(rows, cache, *, skip_bad=False):
     if missing:
         raise ValueError(f"catalogue rows lack the columns {', '.join(missing)}")
     frame = rows[COLUMNS].fillna("").astype(str)
+    if taken := sorted(set(frame["label"]) & set(KEYS)):
+        raise InputError(
+            f"no class can be called {', '.join(taken)}, for columns of results are: rename it."
+        )
     frame = frame.sort_values(["data", "path"], kind="stable").reset_index(drop=True)
     frame = pd.concat([frame, scan(frame["path"], cache)], axis=1)
     notes = _conversions(frame)

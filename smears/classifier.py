@@ -47,6 +47,11 @@ class Classifier:
         folder = path.parent if path.suffix == ".keras" else path
         run = Run.read(folder)
         lacking = [name for name in ("classes", "preprocess") if name not in run.facts]
+        if (folder / "model").is_dir():
+            raise InputError(
+                f"{folder} is a run of CoTCoNet or of a method it is compared with: "
+                "python -m cotconet.predict answers with it."
+            )
         if lacking or not run.finished:
             raise InputError(
                 f"{folder} is no finished run of a network: it lacks "

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from tqdm import tqdm
 
 TEN_CLASSES = (
@@ -504,7 +505,10 @@ def read(folder, cache, *, classes="ten", subjects=12, images=6, size=128, seed=
         for image in range(images)
     ]
     if not home.exists():
-        _draw_all(entries, home, size, seed)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(home.with_name(f"{home.name}.lock")):  # who comes second finds them drawn
+            if not home.exists():
+                _draw_all(entries, home, size, seed)
     rows = []
     for label, subject, image in entries:
         name = f"{label}/s{subject:04d}_{image:03d}.png"

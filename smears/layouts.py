@@ -217,8 +217,13 @@ def _general(folder, found):
     if all(len(names) > 1 and names == inner[0] for names in inner):
         return Layout(
             f"class folders ({', '.join(sorted(inner[0])[:4])}) in each of {len(tops)} folders",
-            remedy=f"write their list, in which the inner folder is the class: {_command(folder)}",
-            rows=tuple(_row(path, place[1]) for path, place in zip(found, places, strict=True)),
+            remedy="write their list, in which the inner folder is the class"
+            f"{' and the outer one the person' * (len(tops) >= 5)}: {_command(folder)}",
+            rows=tuple(
+                # Five or more are people; fewer may be hospitals or days.
+                _row(path, place[1], subject=place[0] if len(tops) >= 5 else "")
+                for path, place in zip(found, places, strict=True)
+            ),
         )
     what = "class folders" + (", with folders in them" if any(inner) else "")
     return Layout(what, f"folder:{folder}")

@@ -1,5 +1,6 @@
 """The pictures that all tables of one command share: catalogue, split, classes, external set."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +68,13 @@ class Material:
     def fingerprint(self):
         """12 hexadecimal digits that name the catalogue's data."""
         return catalogue.fingerprint(self.catalogue)
+
+    @cached_property
+    def masks(self):
+        """12 hexadecimal digits that name the content of the data's own masks; "" for none."""
+        paths = [Path(path) for path in self.catalogue["mask"] if path]
+        digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+        return hashlib.sha256("".join(digests).encode()).hexdigest()[:12] if digests else ""
 
     @cached_property
     def splits(self):

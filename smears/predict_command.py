@@ -25,7 +25,7 @@ def main(package, load, explainers, argv=None):
     """
     options = _parse(package, explainers, argv)
     with exits():
-        run = Run.read(options.model.parent if options.model.suffix else options.model)
+        run = Run.read(options.model.parent if options.model.suffix == ".keras" else options.model)
         from smears import backend
 
         backend.start()

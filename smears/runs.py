@@ -140,8 +140,9 @@ class Run:
         scores = pd.DataFrame(np.asarray(probabilities, np.float64), columns=list(classes))
         # Nine digits tell every float32 apart, so metrics from the file equal those from memory.
         text = pd.concat([table, scores], axis=1).to_csv(index=False, float_format="%.9g")
-        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
+        # In this order: killed in between, the run is finished and not lost.
         write_whole(self.folder / "predictions.csv", text)
+        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
 
     @property
     def predictions(self):

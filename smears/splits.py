@@ -102,11 +102,11 @@ def split(frame, by="subject", seed=0, share=5):
     unit = groups(frame, by)
     parts = frame["part"].astype(object).copy()
     free = ~frame["part"].isin(PARTS).to_numpy()
-    parts[free] = _folds(frame["label"][free], unit[free], ("test", "validation"), share, seed)
+    parts[free] = _folds(frame["label"][free], unit[free], ("test", "validation"), share, seed, by)
     for name, own in frame.groupby("data"):
         if "test" in set(own["part"]) and "validation" not in set(own["part"]):
             row = ((frame["data"] == name) & (frame["part"] == "train")).to_numpy()
-            parts[row] = _folds(frame["label"][row], unit[row], ("validation",), 4, seed)
+            parts[row] = _folds(frame["label"][row], unit[row], ("validation",), 4, seed, by)
     return parts.rename("part")
 
 
@@ -134,12 +134,12 @@ def folds(frame, count, by="subject", seed=0):
             )
     else:
         names = [f"fold {number}" for number in range(1, count + 1)]
-        fold = _folds(frame["label"], unit, names, count, seed)
+        fold = _folds(frame["label"], unit, names, count, seed, by)
     found = []
     for name in names:
         parts = np.where(fold == name, "test", "train").astype(object)
         rest = np.flatnonzero(fold != name)
-        parts[rest] = _folds(frame["label"].iloc[rest], unit[rest], ("validation",), 4, seed)
+        parts[rest] = _folds(frame["label"].iloc[rest], unit[rest], ("validation",), 4, seed, by)
         found.append(pd.Series(parts, frame.index, name="part"))
     return found
 
@@ -151,7 +151,7 @@ def _chain(code):
     return np.stack([order[:-1][same], order[1:][same]], axis=1)
 
 
-def _folds(labels, unit, names, count, seed):
+def _folds(labels, unit, names, count, seed, by):
     """Parts from `count` stratified folds of groups: one fold a name, the rest training."""
     labels = labels.to_numpy()
     if len(labels) == 0:
@@ -159,7 +159,8 @@ def _folds(labels, unit, names, count, seed):
     if len(np.unique(unit)) < count:
         raise InputError(
             f"only {len(np.unique(unit))} independent subjects or source images: a split needs at "
-            f"least {count}. Add data, or use --split image and say so with the result."
+            f"least {count}. Add data"
+            + (", or use --split image and say so with the result." if by != "image" else ".")
         )
     code = np.unique(labels, return_inverse=True)[1]
     best, least = None, np.inf
@@ -341,7 +342,7 @@ def _kept(frame, parts, path, by):
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         table = frame[["sha256", "label"]].assign(part=parts, path=names(frame["path"]))
-        fresh = path.with_suffix(".partial")
+        fresh = path.with_suffix(f".{os.getpid()}.partial")
         table.to_csv(fresh, index=False)
         os.replace(fresh, path)
     text = "".join(sorted(frame["sha256"] + parts.astype(str)))

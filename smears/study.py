@@ -40,6 +40,7 @@ class Study:
     Args:
         paper: package whose paper.yaml holds the published numbers, e.g. "leukocytenet".
         recipe: module with `CLASSES`, `PROFILES`, `ASSUMED` (topic -> numbers in DEVIATIONS.md),
+            `learns_masks(settings)` (whether a row learns from the data set's masks),
             `PAPER_SPLIT` (unit and share of --split paper, see smears.splits.split),
             `settings(profile, **row)` (a dict, "model" and "trunk" among it), `train(task, run)`,
             `predict(run, frame, task)` and `refuse(classes)` (why the method cannot tell these
@@ -203,6 +204,8 @@ class Results:
         }
         if self.options.split == "paper":
             settings["paper_split"] = True
+        if self.study.recipe.learns_masks(settings) and self.material.masks:
+            settings["masks"] = self.material.masks
         name = f"{settings['model']} seed {seed}"
         if len(self.material.splits) > 1:
             name += f" fold {fold + 1}"

@@ -7,11 +7,6 @@ from smears import colour, metrics, statistics
 from smears.runs import classes_of
 
 RESAMPLES = 2000
-# What tests that count pictures leave out.
-INDEPENDENT = "pictures count as independent, so p is too small where people give several"
-P_CHANCE = (
-    f"exact binomial test against always answering the most frequent class; there {INDEPENDENT}."
-)
 
 
 def unit_of(predictions):
@@ -75,15 +70,18 @@ def _score(metric):
 
 
 def percent(triple):
-    """A value with its interval as people print it: "71.5 (64.0–78.2)"."""
+    """A value with its interval as people print it: "71.5 (64.0–78.2)".
+
+    "(–)" where all resamples gave one value, as where nothing was wrong: they know no spread then.
+    """
     value, low, high = (100 * x for x in triple)
-    return f"{value:.2f} ({low:.1f}–{high:.1f})"
+    return f"{value:.2f} ({low:.1f}–{high:.1f})" if low < high else f"{value:.2f} (–)"
 
 
 def fraction(triple):
-    """A value with its interval as some papers print it: "0.7150 (0.640–0.782)"."""
+    """A value with its interval as some papers print it: "0.7150 (0.640–0.782)"; see `percent`."""
     value, low, high = triple
-    return f"{value:.4f} ({low:.3f}–{high:.3f})"
+    return f"{value:.4f} ({low:.3f}–{high:.3f})" if low < high else f"{value:.4f} (–)"
 
 
 def chance(predictions, part="test"):
@@ -127,27 +125,30 @@ def mcnemar_against(results, reference, labels):
         results: smears.study.Results. reference: label of the row. labels: of the others.
 
     Returns:
-        Dict label -> text "only the reference right : only this row right, p = ...", p corrected
-        for the number of rows by Holm's method; "not run" where either was not.
+        Dict label -> text "only the reference right : only this row right, p = ...", p by subject
+        (`statistics.mcnemar`) and corrected for the number of rows by Holm's method; "not run"
+        where either was not, or no seed is common to both.
     """
-    pairs = {}
+    counts, values = {}, {}
     for label in labels:
-        if pair := _paired(results, reference, label):
-            pairs[label] = pair
-    values = [statistics.mcnemar(*pair) for pair in pairs.values()]
-    corrected = dict(zip(pairs, statistics.holm(values) if values else [], strict=True))
+        pair = _paired(results, reference, label)
+        if pair:
+            first, second = (correct(row) for row in pair)
+            counts[label] = f"{np.sum(first & ~second)} : {np.sum(~first & second)}"
+            right = [np.trace(confusions(row, "test"), axis1=2, axis2=3) for row in pair]
+            values[label] = statistics.mcnemar((right[0] - right[1]).sum(0))
+    corrected = statistics.holm(list(values.values())) if values else []
     texts = dict.fromkeys(labels, "not run")
-    for label, (first, second) in pairs.items():
-        apart = f"{np.sum(first & ~second)} : {np.sum(~first & second)}"
-        texts[label] = f"{apart}, p = {corrected[label]:.2g}"
-    return texts
+    return texts | {
+        label: f"{apart}, p = {p:.2g}"
+        for (label, apart), p in zip(counts.items(), corrected, strict=True)
+    }
 
 
 def _paired(results, reference, label):
-    """Bool arrays of which test pictures each of two rows got right, over the seeds both have.
+    """Predictions of two rows, a pair of lists, a table each seed that both have; or None.
 
-    A row without seeds (colour) is the same for each seed of the reference. None: not run, or no
-    seed in common.
+    A row without seeds (colour) is the same for each seed of the reference.
     """
     own = dict(zip(results.seeds(reference), results.predictions(reference), strict=True))
     if label in colour.CLASSIFIERS:
@@ -155,22 +156,28 @@ def _paired(results, reference, label):
     else:
         other = dict(zip(results.seeds(label), results.predictions(label), strict=True))
     shared = [seed for seed in own if seed in other]
-    if not shared:
-        return None
-    return tuple(correct([row[seed] for seed in shared]) for row in (own, other))
+    return ([own[seed] for seed in shared], [other[seed] for seed in shared]) if shared else None
 
 
 def mcnemar_line(results, reference):
     """The caption line of a column or rows made by `mcnemar_against`."""
     return (
         f"McNemar's exact test, test pictures: those that only {reference} got right : those that "
-        "only the other got right, p corrected for the number of rows by Holm's method; "
-        f"{INDEPENDENT}"
-        + (
-            ", pooled over seeds, which counts a picture once a seed and so makes p too small."
-            if results.several_seeds
-            else "."
-        )
+        "only the other got right"
+        + (", over all seeds that both have" if results.several_seeds else "")
+        + "; p takes subjects (source images where unknown), not pictures, as independent, and is "
+        "corrected for the number of rows by Holm's method."
+    )
+
+
+def ours_line(results):
+    """The caption line on what our numbers, their intervals and "p (chance)" are."""
+    return (
+        "Ours: mean over seeds; 95% interval from a bootstrap over subjects"
+        + (" and seeds" if results.several_seeds else "")
+        + " (source images where subjects are unknown; – where all resamples agree); p: exact "
+        "binomial test against always answering the most frequent class, in which pictures count "
+        "as independent, so that it is too small where people give several."
     )
 
 
@@ -197,9 +204,5 @@ def accuracy_table(results, columns, first="Model"):
         row["data"] = results.data
         rows.append(row)
     lines = results.captions()
-    lines.append(
-        "Ours: mean over seeds; 95% interval from a bootstrap over subjects"
-        + (" and seeds" if results.several_seeds else "")
-        + f"; p: {P_CHANCE}"
-    )
+    lines.append(ours_line(results))
     return pd.DataFrame(rows), lines

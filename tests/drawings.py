@@ -15,7 +15,7 @@ def _once(settings):
     place = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     drawn.read(None, place, **dict(settings))
-    return next(place.iterdir())
+    return next(path for path in place.iterdir() if path.is_dir())
 
 
 def put(out, settings):

@@ -17,7 +17,7 @@ def recipe(train):
     return SimpleNamespace(
         CLASSES=real.CLASSES, PAPER_SPLIT=real.PAPER_SPLIT, ASSUMED=real.ASSUMED,
         PROFILES={"quick": SimpleNamespace(drawn=drawn)}, settings=real.settings,
-        refuse=real.refuse, train=train,
+        refuse=real.refuse, learns_masks=real.learns_masks, train=train,
     )  # fmt: skip
 
 

@@ -99,7 +99,8 @@ def main(argv=None):
         classifier = Classifier.load(options.model)
         folder = options.model.expanduser()
         run = Run.read(folder.parent if folder.suffix == ".keras" else folder)
-        app = create_app(classifier, run, cors=options.cors)
+        local = options.host in ("localhost", "127.0.0.1", "::1")
+        app = create_app(classifier, run, cors=options.cors, local=local)
         try:
             listening = server(app, options.host, options.port)
         except OSError as problem:

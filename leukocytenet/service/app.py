@@ -1,11 +1,12 @@
 """The Flask application: page, API, errors as JSON, security headers."""
 
+import re
 import threading
 from importlib import resources
 
 import flask
 import numpy as np
-from werkzeug.exceptions import BadRequest, HTTPException, UnprocessableEntity
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, UnprocessableEntity
 
 from leukocytenet.service import card, heat, openapi, uploads
 from leukocytenet.service.worker import Busy, Worker
@@ -24,6 +25,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 PAGE = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
 
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -39,13 +41,14 @@ def explainers():
     return {"gradcam": gradcam.explain, "saliency": saliency.explain, "lime": lime.explain}
 
 
-def create_app(classifier, run=None, *, cors=None, methods=None):
+def create_app(classifier, run=None, *, cors=None, local=False, methods=None):
     """The application around one loaded network, which is warmed here.
 
     Args:
         classifier: smears.classifier.Classifier.
         run: the smears.runs.Run that it is of; its predictions and model card are shown.
         cors: origin whose pages may use the API, e.g. "https://lab.example"; None: none may.
+        local: whether it is asked for as this machine alone (`LOOPBACK`), under no other name.
         methods: as `explainers` returns it, the default.
 
     Returns:
@@ -75,6 +78,7 @@ def create_app(classifier, run=None, *, cors=None, methods=None):
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Busy, _busy)
     app.register_error_handler(Exception, _unexpected)
+    app.before_request(lambda: _refuse_other_sites(cors, local))
     app.after_request(lambda response: _headers(response, cors))
     return app
 
@@ -140,8 +144,8 @@ class _Served:
         }
 
     def explain(self):
-        form = flask.request.form if flask.request.mimetype == "multipart/form-data" else {}
         (file,) = uploads.files("image", 1, ("method", "class"))
+        form = flask.request.form
         method = form.get("method", next(iter(self.methods), ""))
         if method not in self.methods:
             raise BadRequest(f"method={method!r}: give one of {', '.join(self.methods)}.")
@@ -223,6 +227,21 @@ def _unexpected(problem):
     """What nobody foresaw: the log gets the trace, the client does not."""
     flask.current_app.logger.exception("unexpected")
     return _error(500, "The server could not do this; its log says why.")
+
+
+def _refuse_other_sites(cors, local):
+    """Let no page of another site make a visitor's browser use this server.
+
+    A form may be sent anywhere without asking, and CORS only keeps its sender from the answer.
+    Programs send no Origin. A browser on this machine that asks for it under another name has been
+    given that name by somebody else (DNS rebinding).
+    """
+    request = flask.request
+    origin, host = request.headers.get("Origin"), request.host
+    if origin not in (None, cors, f"http://{host}", f"https://{host}"):
+        raise Forbidden(f"{origin} may not use this server: start it with --cors {origin}.")
+    if local and re.sub(r":\d*$", "", host) not in LOOPBACK:
+        raise Forbidden(f"This server is meant for this machine alone, not as {host}.")
 
 
 def _headers(response, cors):

@@ -40,7 +40,7 @@ def _get(summary, schema):
     return {
         "summary": summary,
         "operationId": schema.lower(),
-        "responses": {"200": _answer(summary, schema), **_errors("405")},
+        "responses": {"200": _answer(summary, schema), **_errors("403", "405")},
     }
 
 
@@ -64,7 +64,7 @@ def _predict():
         "requestBody": _form({"images": files}, ["images"]),
         "responses": {
             "200": _answer("A result, or the reason why there is none, a picture.", "Predictions"),
-            **_errors("400", "405", "413", "422", "503"),
+            **_errors("400", "403", "405", "413", "422", "503"),
         },
     }  # fmt: skip
 
@@ -87,7 +87,7 @@ def _explain(classes, methods):
         "requestBody": _form(fields, ["image"]),
         "responses": {
             "200": _answer("The heat map and what it was computed from.", "Explanation"),
-            **_errors("400", "405", "413", "422", "503"),
+            **_errors("400", "403", "405", "413", "422", "503"),
         },
     }
 
@@ -113,6 +113,7 @@ def _answer(text, schema):
 def _errors(*codes):
     texts = {
         "400": "A field is missing or wrong.",
+        "403": "A page of another site asks, or a name that is not this server's.",
         "405": "This address takes other methods.",
         "413": "Too many bytes or files.",
         "422": "No file is a picture that can be used; the reason says why.",

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 from tqdm import tqdm
 
@@ -50,7 +51,10 @@ def read(folder, cache):
         )
     home = Path(cache) / f"bloodmnist-{digest[:10]}"
     if not home.exists():
-        _write(folder, home)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(home.with_name(f"{home.name}.lock")):  # who comes second finds them there
+            if not home.exists():
+                _write(folder, home)
     rows = []
     with np.load(folder, allow_pickle=False) as arrays:
         for name, part in PARTS.items():

@@ -149,24 +149,40 @@ def test_above_chance_is_the_upper_tail_of_the_binomial(correct):
 
 
 def _outcomes(only_first, only_second, both=10):
-    first = np.repeat([True, False, True], [only_first, only_second, both])
-    second = np.repeat([False, True, True], [only_first, only_second, both])
-    return first, second
+    return np.repeat([1, -1, 0], [only_first, only_second, both])
 
 
 def test_mcnemar_worked_out_by_hand():
     # Of eight pictures that one method alone gets right, one is the second's: 2 (1 + 8) / 2⁸.
-    assert statistics.mcnemar(*_outcomes(7, 1)) == pytest.approx(18 / 256)
+    assert statistics.mcnemar(_outcomes(7, 1)) == pytest.approx(18 / 256)
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (3, 3), (0, 9), (14, 5), (60, 31)])
 def test_mcnemar_equals_the_binomial_test_and_statsmodels_and_does_not_mind_the_order(b, c):
-    found = statistics.mcnemar(*_outcomes(b, c))
+    found = statistics.mcnemar(_outcomes(b, c))
     expected = stats.binomtest(b, b + c).pvalue if b + c else 1
     assert found == pytest.approx(expected)
     assert found == pytest.approx(mcnemar([[10, b], [c, 0]], exact=True).pvalue)
-    assert found == statistics.mcnemar(*_outcomes(c, b))
-    assert found == statistics.mcnemar(*_outcomes(b, c, both=500))
+    assert found == pytest.approx(statistics.mcnemar(_outcomes(c, b)))
+    assert found == statistics.mcnemar(_outcomes(b, c, both=500))
+
+
+def test_of_units_with_several_pictures_mcnemar_is_the_sign_flip_test():
+    differences = np.array([3, -1, 2, 0, 5, -2, 1, 1, 4])
+    expected = stats.permutation_test(
+        (differences,), np.sum, permutation_type="samples", n_resamples=2**9
+    )
+    assert statistics.mcnemar(differences) == pytest.approx(expected.pvalue)
+    # Ten times the same picture is one picture.
+    assert statistics.mcnemar(10 * _outcomes(7, 1)) == pytest.approx(18 / 256)
+
+
+def test_mcnemar_rejects_what_is_alike_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=(1000, 20, 1))  # what is easier for one method than the other, by unit
+    apart = rng.random((1000, 20, 15)) < 1 / (1 + np.exp(-alike))
+    p = [statistics.mcnemar(2 * one.sum(1) - 15) for one in apart]
+    assert 0.02 < np.mean(np.array(p) < 0.05) < 0.07
 
 
 def test_holm_worked_out_by_hand():

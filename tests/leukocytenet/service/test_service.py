@@ -214,6 +214,28 @@ def test_other_sites_may_use_the_api_only_where_they_are_named(classifier, clien
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
+def test_a_form_on_another_site_cannot_make_it_compute(classifier, client, encoded):
+    def post(app, host="localhost:8000", **headers):
+        form = {"images": (io.BytesIO(encoded()), "a.png")}
+        headers = {"Host": host, **headers}
+        return app.post("/api/predict", data=form, headers=headers)
+
+    assert "--cors https://evil.example" in _refused(
+        post(client, Origin="https://evil.example"), 403
+    )
+    assert "--cors null" in _refused(post(client, Origin="null"), 403)
+    assert post(client).status_code == 200
+    assert post(client, Origin="http://localhost:8000").status_code == 200
+    # A name that somebody else gave this machine.
+    at_home = create_app(classifier, local=True, methods=METHODS).test_client()
+    assert "not as evil.example" in _refused(
+        post(at_home, "evil.example:8000", Origin="http://evil.example:8000"), 403
+    )
+    assert post(client, "evil.example:8000").status_code == 200
+    for name in ("localhost:8000", "127.0.0.1", "[::1]:8000"):
+        assert post(at_home, name).status_code == 200
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_wrong_methods_are_refused_with_the_right_ones(client, method):
     answer = client.open("/api/predict", method=method)
