@@ -58,10 +58,12 @@ def better(results, claim):
     gain, low, high = statistics.difference_by_subject(*both, _accuracy)
     spread = (high - low) / 2
     accuracies = [_accuracy(stack.sum((0, 1))) for stack in both]
+    right = [np.trace(stack, axis1=2, axis2=3) for stack in both]
+    p = statistics.mcnemar((right[0] - right[1]).sum(0))
     evidence = (
         f"{claim['first']['name']} {100 * accuracies[0]:.1f}%, {claim['second']['name']} "
         f"{100 * accuracies[1]:.1f}%: {100 * gain:+.1f} points ({100 * low:+.1f} to "
-        f"{100 * high:+.1f}); {_on(both[0], claim['folder'])}."
+        f"{100 * high:+.1f}; exact test by subject p = {p:.2g}); {_on(both[0], claim['folder'])}."
     )
     over = "subjects and seeds" if len(seeds) > 1 else "subjects (one seed)"
     return Verdict(
