@@ -7,6 +7,7 @@ import numpy as np
 
 from leukocytenet import augmentation, baselines, model
 from smears import (
+    InputError,
     backend,
     features,
     initialisation,
@@ -47,7 +48,8 @@ def train_whole(task, run):
     precision = run.facts.get("precision", backend.precision())
     with backend.policy(precision):
         network, kind = _network(task, s, store)
-    run.note(weights=kind, parameters=network.count_params(), precision=precision)
+    _begin(run, kind)
+    run.note(parameters=network.count_params(), precision=precision)
     rate = training.warmed_cosine(s["learning_rate"], s["epochs"] * len(train), s["warmup"])
     weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
     with parallel.devices(task.devices, s["batch_size"]) as count:
@@ -81,7 +83,8 @@ def train_head(task, run):
     train = _pictures(task, store, mode, "train", s, augment="once")
     validation = _pictures(task, store, mode, "validation", s)
     frozen, kind = _backbone(task, s, store, mode)
-    run.note(weights=kind, parameters=frozen.count_params())
+    _begin(run, kind)
+    run.note(parameters=frozen.count_params())
     began = time.perf_counter()
     key = f"{s['model']} {s['size']} {features.weights_hash(frozen)}"
     sets = [
@@ -108,6 +111,17 @@ def train_head(task, run):
         head, *sets, run, s["epochs"], class_weight=weight, callbacks=callbacks, title=s["model"]
     )
     _finish(task, run, baselines.whole(frozen, head), store, mode)
+
+
+def _begin(run, kind):
+    """Note which weights a training starts from; one that was begun from others is not mixed."""
+    before = run.facts.get("weights", kind)
+    if before != kind and (run.folder / "checkpoint").exists():
+        raise InputError(
+            f"{run.folder} was begun from other weights than there are now ({before}; now {kind}): "
+            "give those again, or move that folder away to begin anew."
+        )
+    run.note(weights=kind)
 
 
 def predict(run, frame, task):

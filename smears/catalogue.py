@@ -221,6 +221,6 @@ def _small(frame):
     return [
         f"class {label} has only {count} subject{'s' * (count > 1)} or source "
         f"image{'s' * (count > 1)}: "
-        "a split needs five, spread over all parts"
+        "five or more fill all parts as they should, fewer than three cannot"
         for label, count in numbers.items() if count < 5
     ]  # fmt: skip

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from leukocytenet import fitting
-from smears import inspection
+from smears import InputError, inspection
 from smears.material import Task
+from smears.runs import Run
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -89,3 +90,14 @@ def test_a_run_notes_what_its_training_pictures_look_like_and_no_others(tmp_path
         [inspection.measure(picture, 8) | {"height": 90, "width": width}
          for picture, width in zip(pictures[:2], (100, 120), strict=True)]
     )  # fmt: skip
+
+
+def test_a_training_is_not_continued_from_other_weights(tmp_path):
+    run = Run(tmp_path, "row", {})
+    fitting._begin(run, "random: no network")
+    fitting._begin(run, "ImageNet")  # nothing was trained yet
+    (run.folder / "checkpoint").mkdir()
+    fitting._begin(run, "ImageNet")
+    with pytest.raises(InputError, match="move that folder away"):
+        fitting._begin(run, "random: no network")
+    assert run.facts["weights"] == "ImageNet"
