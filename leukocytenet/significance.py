@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from smears import statistics
-from smears.tables import correct, interval, mcnemar_against, mcnemar_line, scored, size
+from smears.tables import interval, mcnemar_against, mcnemar_line, scored, size
 
 
 def significance(results):
@@ -71,7 +71,8 @@ def _mcnemar(results, own):
     }
     rows = []
     for name in others:
-        n = len(correct(own)) if name in ready else "–"
+        shared = set(results.seeds("LeukocyteNet")) & set(results.seeds(name))
+        n = len(shared) * int(size(own, "test")) if name in ready else "–"
         best = " (best on validation)" if ready and name == max(held, key=held.get) else ""
         rows.append(_row(results, f"McNemar, test, against {name}{best}", texts[name], n))
     return rows
