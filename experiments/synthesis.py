@@ -90,7 +90,7 @@ def _report(material, options):
     train, held_out = cells[own & training], cells[own & ~training]
     everything = {
         **settings, "seed": options.seed, "data": material.fingerprint, "split": split,
-        "class": classes[label],
+        "class": classes[label], "cell_scale": "common",
     }  # fmt: skip
     run = Run(options.out / "runs", f"leugan {classes[label]} seed {options.seed}", everything)
     gan = synthesis.train(train, run, seed=options.seed, **settings)
@@ -122,18 +122,19 @@ def _report(material, options):
 
 
 def _cells(frame, size, cache):
-    """uint8 (n, size, size, 3): every picture enhanced, its cell cut out on black."""
+    """uint8 (n, size, size, 3): every picture enhanced, its cell cut out on black, at one scale."""
     import numpy as np
 
-    from cotconet.preparation import Files, prepare
+    from cotconet.preparation import Files, common_side, prepare
     from cotconet.segmentation import is_on_black
     from smears import catalogue
 
     files = Files(frame)
-    path = cache / f"cells-{catalogue.fingerprint(frame)}-{size}.npy"
+    path = cache / f"cells-{catalogue.fingerprint(frame)}-{size}-common.npy"
     if not path.exists():
         segmenter = "on-black" if is_on_black(files[0]) else "otsu-watershed"
-        prepare(files, path, size, steps=["clahe", "sharpen"], segmenter=segmenter)
+        known = {"steps": ["clahe", "sharpen"], "segmenter": segmenter}
+        prepare(files, path, size, **known, side=common_side(files, **known))
     return np.load(path)
 
 

@@ -140,3 +140,18 @@ def test_a_contact_sheet_shows_a_row_of_pictures_a_class(main, pictures, tmp_pat
     with Image.open(tmp_path / "figures" / "contact_sheet_folder.jpg") as sheet:
         classes = len([place for place in Path(pictures).iterdir() if place.is_dir()])
         assert sheet.width / 3 == pytest.approx(sheet.height / classes, rel=0.3)
+
+
+@pytest.mark.slow
+def test_leugan_alone_writes_table_figure_and_grid_and_is_not_trained_twice(tmp_path):
+    command = ("synthesis.py", "--epochs", 1, "--out", tmp_path / "o")
+    code, out, err = _run(*command, cwd=tmp_path)
+    assert code == 0, err
+    assert "LeuGAN on normal of drawn smears: 64 px" in out
+    written = [Path(path) for path in out.split("Written: ")[1].strip().split(", ")]
+    assert {path.suffix for path in written} == {".md", ".csv", ".tex", ".png", ".pdf"}
+    assert all(path.stat().st_size for path in written)
+    code, again, err = _run(*command, cwd=tmp_path)
+    assert code == 0, err
+    assert again == out
+    assert "step/s" not in err
