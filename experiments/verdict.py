@@ -83,7 +83,8 @@ INTRODUCTION = """# What became of the papers' claims
 Written by `python experiments/verdict.py` from `experiments/claims.yaml`, the stored runs below
 `experiments/results`, and what the published numbers imply (`experiments/forensics.py`). The
 tolerance of a comparison is half the 95% interval of the difference, from our own spread over
-subjects and seeds. "Not met" says that this code did not find it on the data named, which are not
+subjects and seeds; the exact test's p stands beside it, and where one says more than the other the
+claim is open. "Not met" says that this code did not find it on the data named, which are not
 the papers' own; it does not say that the papers are wrong. The papers' own test images, splits and
 weights are not public.
 """

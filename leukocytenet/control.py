@@ -46,8 +46,9 @@ def trained(out, seed=0, drawn=DRAWN, epochs=SETTINGS["epochs"]):
         "epochs": epochs, "size": drawn["size"], "seed": seed, "data": fingerprint, "split": split,
     }  # fmt: skip
     run = Run(out / "runs", f"{settings['model']} seed {seed}", settings)
-    if not run.finished:
-        _train(run, Task(frame, parts, list(CLASSES), out / "cache", {}, False))
+    with run.alone():
+        if not run.finished:
+            _train(run, Task(frame, parts, list(CLASSES), out / "cache", {}, False))
     return run, frame, parts, audit
 
 

@@ -167,7 +167,7 @@ def _network(task, s, store):
     convolutions = [layer.name for layer in network.layers if "_conv" in layer.name]
     if s["model"] == "Swin Transformer Only":
         return network, "random (nothing to transfer)"
-    path = weight_files.find(task.weights, s["trunk"])
+    path = weight_files.find(task.weights, s["trunk"], s["model"])
     if path is not None:
         report = weight_files.load(network, path)
         lacking = [name for name in convolutions if name in report.missing]
@@ -191,7 +191,7 @@ def _network(task, s, store):
 def _backbone(task, s, store, mode):
     """(frozen network with its weights, what they are in words)."""
     shape = (s["size"], s["size"], 3)
-    path = weight_files.find(task.weights, s["trunk"])
+    path = weight_files.find(task.weights, s["trunk"], s["model"])
     if path is not None:
         return weight_files.take(baselines.backbone(s["model"], shape, None), path)
     try:

@@ -90,7 +90,8 @@ def settings(profile, **row):
     sizes = asdict(PROFILES[profile])
     frozen = row.get("model") in FROZEN
     chosen = HEAD if frozen else HYBRID
-    unknown = set(row) - {*chosen, "model", "size", "epochs", "head", "patch_size"}
+    own = {"VGG19 Only": {"head"}, "Swin Transformer Only": {"patch_size"}}
+    unknown = set(row) - {*chosen, "model", "size", "epochs", *own.get(row.get("model"), ())}
     if unknown:
         raise ValueError(f"unknown settings of {row.get('model', 'LeukocyteNet')}: {unknown}")
     prefix = "frozen_" if frozen else ""
@@ -130,6 +131,9 @@ def predict(run, frame, task):
     """Predictions table of other pictures by the network that a finished run keeps."""
     import pandas as pd
 
+    from smears import backend
+
+    backend.start()
     from leukocytenet import fitting
     from smears.runs import KEYS, names
 

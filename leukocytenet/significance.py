@@ -21,7 +21,8 @@ def significance(results):
     ]
     rows.append(_row(results, "Paired t-test (Train vs. Val)", _paired(history), len(history)))
     for part in ("validation", "test"):
-        name = f"{part.capitalize()} accuracy, interval over subjects, %"
+        over = "subjects and seeds" if len(own) > 1 else "subjects"
+        name = f"{part.capitalize()} accuracy, interval over {over}, %"
         rows.append(_row(results, name, scored(own, part, "accuracy"), size(own, part)))
     rows += _mcnemar(results, own)
     lines = results.captions()

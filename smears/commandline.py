@@ -76,7 +76,9 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
     parser.set_defaults(rows=None, external=None)
     if more:
         more(parser)
-    return _finish(parser, parser.parse_args(argv))
+    options = _finish(parser, parser.parse_args(argv))
+    _check_weights(parser, options, studies)
+    return options
 
 
 def _named(studies):
@@ -183,13 +185,24 @@ def _finish(parser, options):
         parser.error(f"--out {options.out}: a file, not a folder")
     given = {}
     for text in options.weights:
-        row, _, file = text.rpartition("=")
+        row, _, file = text.rpartition("=") if not Path(text).exists() else ("", "", text)
         path = Path(file).expanduser().resolve()
         if not path.exists():
             parser.error(f"--weights {text}: {path} does not exist")
         given[row] = path
     options.weights = given
     return options
+
+
+def _check_weights(parser, options, studies):
+    """Refuse weights for a network that no row has: they would be passed over in silence."""
+    rows = [
+        study.recipe.settings(options.profile, **row)
+        for study in studies for row in study.rows.values()
+    ]  # fmt: skip
+    known = sorted({row[key] for row in rows if row["trunk"] for key in ("model", "trunk")})
+    for name in set(options.weights) - {"", *known}:
+        parser.error(f"--weights {name}=...: no network of this name; there are {', '.join(known)}")
 
 
 def _gpu():

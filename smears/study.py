@@ -195,7 +195,7 @@ class Results:
     def _opened(self, label, seed, fold):
         """The Run of a row, trained or not."""
         settings = self.study.recipe.settings(self.options.profile, **self.study.rows[label])
-        file = weights.find(self.options.weights, settings["trunk"])
+        file = weights.find(self.options.weights, settings["trunk"], settings["model"])
         settings |= {
             "seed": seed,
             "data": self.material.fingerprint,
@@ -288,7 +288,8 @@ class Results:
         ]
         starts = {}
         for label, runs in self.runs.items():
-            starts.setdefault(runs[0].facts.get("weights", "not recorded"), []).append(label)
+            for kind in dict.fromkeys(run.facts.get("weights", "not recorded") for run in runs):
+                starts.setdefault(kind, []).append(label)
         lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in starts.items()]
         lines += [f"{label}: not run: {reason}." for label, reason in self.missing.items()]
         return lines

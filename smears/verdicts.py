@@ -88,8 +88,9 @@ def untestable(results, claim):
         tables = list(_predictions(Path(results) / near["folder"], near["settings"]).values())
         value, low, high = interval(tables, "test", "accuracy")
         parts.append(
-            f"{near['name']}: {100 * value:.1f}% ({100 * low:.1f} to {100 * high:.1f}); "
-            f"{_on(confusions(tables, 'test'), near['folder'])}."
+            f"{near['name']}: {100 * value:.1f}%"
+            + (f" ({100 * low:.1f} to {100 * high:.1f}); " if low < high else "; ")
+            + f"{_on(confusions(tables, 'test'), near['folder'])}."
         )
     return Verdict(NOT_TESTABLE, " ".join(parts))
 

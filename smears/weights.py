@@ -125,22 +125,22 @@ def label(path):
         return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
 
-def find(given, name):
+def find(given, name, row=None):
     """The weights file that --weights gives for a network.
 
     Args:
         given: dict network name, or "" for any, -> file or folder.
         name: e.g. "Inception V3"; in a folder, the file whose name holds it counts, upper and
             lower case and signs apart ("inception_v3_notop.h5"). None: of no network.
+        row: name of what is trained on that network, e.g. "LeukocyteNet" on "VGG19"; what is
+            given for it goes before what is given for the network.
 
     Returns:
         pathlib.Path, or None.
     """
     if name is None:
         return None
-    if name in given and given[name].is_file():
-        return given[name]
-    folder = given.get(name, given.get(""))
+    folder = next((given[key] for key in (row, name, "") if key in given), None)
     if folder is None or folder.is_file():
         return folder
     wanted = re.sub("[^a-z0-9]", "", name.lower())

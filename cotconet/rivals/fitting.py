@@ -26,7 +26,7 @@ def train(task, run):
     arguments = {name: value for name, value in s.items() if name in known}
     if "cells" in known:
         arguments["cells"] = "all" if FIELDS & set(task.catalogue["data"]) else "main"
-    file = weight_files.find(task.weights, s["trunk"])
+    file = weight_files.find(task.weights, s["trunk"], s["model"])
     pretrained = {field.name: field.default for field in fields(kind)}["weights"]
     model = kind(
         **arguments, weights=file or pretrained, positive=recipe.positive(task.classes),

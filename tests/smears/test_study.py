@@ -175,6 +175,17 @@ def test_ctrl_c_ends_with_130_says_how_to_go_on_and_loses_no_row(out, capsys, mo
     assert [model for model, _ in standin.trained] == ["MobileNet", "VGG19", "LeukocyteNet"]
 
 
+def test_weights_for_a_network_that_no_row_has_are_refused(out, tmp_path, capsys):
+    (tmp_path / "x=1.npz").touch()
+    with pytest.raises(SystemExit) as end:
+        commandline.parse([COMPARISON], ["--weights", f"Inceptionv3={tmp_path}"])
+    assert end.value.code == 2
+    assert "no network of this name; there are DenseNet121, Inception V3" in capsys.readouterr().err
+    given = ["--weights", f"LeukocyteNet={tmp_path}", "--weights", str(tmp_path / "x=1.npz")]
+    options = commandline.parse([COMPARISON], given)
+    assert options.weights == {"LeukocyteNet": tmp_path, "": tmp_path / "x=1.npz"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

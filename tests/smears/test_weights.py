@@ -236,6 +236,10 @@ def test_a_folder_gives_each_network_its_own_file(tmp_path):
     assert find(given, "MobileNet") == tmp_path / "vgg19_x.npz"
     assert find(given, "DenseNet121") is None
     assert find({}, "VGG19") is None
+    own = {"LeukocyteNet": tmp_path / "xception.keras", "": tmp_path}
+    assert find(own, "VGG19", "LeukocyteNet") == tmp_path / "xception.keras"
+    assert find(own, "VGG19", "VGG19 Only") == tmp_path / "vgg19_x.npz"
+    assert find(own, None, "LeukocyteNet") is None
 
 
 def _branching():
