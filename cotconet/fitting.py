@@ -85,9 +85,10 @@ def shares(count, seed):
 def _synthetic_rows(count, part, label, frame):
     """Catalogue rows of synthetic pictures, which have no file."""
     folder = frame["path"].iloc[0].rpartition("/")[0]
-    paths = [f"{folder}/{recipe.SYNTHETIC}{part}-{number:05d}" for number in range(count)]
+    names = [f"{recipe.SYNTHETIC}{part}-{number:05d}" for number in range(count)]
+    paths = [f"{folder}/{name}" for name in names]
     return pd.DataFrame(
-        {"path": paths, "subject": "", "source": paths, "part": part, "label": label}
+        {"path": paths, "subject": "", "source": names, "part": part, "label": label}
     )
 
 
