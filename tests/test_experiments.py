@@ -149,7 +149,7 @@ def test_leugan_alone_writes_table_figure_and_grid_and_is_not_trained_twice(tmp_
     assert code == 0, err
     assert "LeuGAN on normal of drawn smears: 64 px" in out
     written = [Path(path) for path in out.split("Written: ")[1].strip().split(", ")]
-    assert {path.suffix for path in written} == {".md", ".csv", ".tex", ".png", ".pdf"}
+    assert {path.suffix for path in written} == {".md", ".csv", ".tex", ".png", ".pdf", ".txt"}
     assert all(path.stat().st_size for path in written)
     code, again, err = _run(*command, cwd=tmp_path)
     assert code == 0, err
