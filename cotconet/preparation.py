@@ -3,7 +3,6 @@
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from cotconet.region import box, crop
 from cotconet.segmentation import SEGMENTERS, otsu_watershed
 from smears import images
 from smears.arrays import write_stream
+from smears.catalogue import file_marks
 
 # Pictures in memory at once while they are prepared.
 CHUNK = 32
@@ -66,10 +66,7 @@ def marks(pictures):
 
 def mask_marks(pictures):
     """A text for each picture that names the content of the data set's own mask; "" for none."""
-    if not isinstance(pictures, Files):
-        return []
-    paths = [Path(path) if path else None for path in pictures.mask_paths]
-    return [hashlib.sha256(path.read_bytes()).hexdigest() if path else "" for path in paths]
+    return file_marks(pictures.mask_paths) if isinstance(pictures, Files) else []
 
 
 def truth(pictures, index, enhanced, cells="main"):

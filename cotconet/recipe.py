@@ -202,9 +202,6 @@ def predict(run, frame, task):
     """Predictions table of other pictures by the pipeline that a finished run keeps."""
     import pandas as pd
 
-    from smears import backend
-
-    backend.start()
     from cotconet import rivals
     from cotconet.pipeline import CoTCoNet
     from cotconet.preparation import Files

@@ -131,9 +131,6 @@ def predict(run, frame, task):
     """Predictions table of other pictures by the network that a finished run keeps."""
     import pandas as pd
 
-    from smears import backend
-
-    backend.start()
     from leukocytenet import fitting
     from smears.runs import KEYS, names
 

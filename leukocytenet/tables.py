@@ -20,6 +20,7 @@ from smears.tables import (
     ours_line,
     scored,
     size,
+    spread,
 )
 
 MINORITY = ("MDS", "Lymphoma")
@@ -173,9 +174,8 @@ def _class_interval(stack, number, column):
     def statistic(matrix):
         return metrics.of_class(matrix, number, column)
 
-    low, high = statistics.bootstrap_by_subject(stack, statistic, resamples=RESAMPLES, seed=0)
-    value = np.mean(statistic(stack.sum(1)))
-    return f"{value:.2f} ({low:.2f}–{high:.2f})" if low < high else f"{value:.2f} (–)"
+    bounds = statistics.bootstrap_by_subject(stack, statistic, resamples=RESAMPLES, seed=0)
+    return spread((np.mean(statistic(stack.sum(1))), *bounds), 2, 2)
 
 
 def ablation(results):

@@ -89,6 +89,11 @@ def fingerprint(frame):
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
+def file_marks(paths):
+    """SHA-256 of each file's content; "" where there is no path."""
+    return [hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else "" for path in paths]
+
+
 def counts(frame):
     """Number of pictures of each label, a Series sorted by name."""
     return frame["label"].value_counts().sort_index()

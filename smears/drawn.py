@@ -9,16 +9,15 @@ the drawn subject, and every subject has one class.
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from tqdm import tqdm
+
+from smears.runs import fill_folder
 
 TEN_CLASSES = (
     "Lymphoma", "MDS", "ALL-Benign", "ALL-Early Pre-B", "ALL-Pre-B", "ALL-Pro-B", "AML", "CLL",
@@ -505,10 +504,7 @@ def read(folder, cache, *, classes="ten", subjects=12, images=6, size=128, seed=
         for image in range(images)
     ]
     if not home.exists():
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_name(f"{home.name}.lock")):  # who comes second finds them drawn
-            if not home.exists():
-                _draw_all(entries, home, size, seed)
+        fill_folder(home, lambda fresh: _draw_all(entries, fresh, size, seed))
     rows = []
     for label, subject, image in entries:
         name = f"{label}/s{subject:04d}_{image:03d}.png"
@@ -522,22 +518,14 @@ def read(folder, cache, *, classes="ten", subjects=12, images=6, size=128, seed=
     return pd.DataFrame(rows)
 
 
-def _draw_all(entries, home, size, seed):
-    """Write all pictures beside and rename the folder, so that it is whole or not there."""
-    fresh = home.with_name(f"{home.name}.{os.getpid()}.partial")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        for label, subject, image in tqdm(
-            entries, desc="Drawing smears", unit="picture", leave=None
-        ):
-            picture, mask = draw(label, seed * 100_003 + subject, image, size)
-            for place, array in (("", picture[..., ::-1]), ("masks", mask)):
-                path = fresh / place / label / f"s{subject:04d}_{image:03d}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                done, content = cv2.imencode(".png", array)
-                if not done:
-                    raise OSError(f"{path} could not be encoded")
-                path.write_bytes(content.tobytes())
-        os.replace(fresh, home)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+def _draw_all(entries, fresh, size, seed):
+    """Write all pictures and masks into a folder."""
+    for label, subject, image in tqdm(entries, desc="Drawing smears", unit="picture", leave=None):
+        picture, mask = draw(label, seed * 100_003 + subject, image, size)
+        for place, array in (("", picture[..., ::-1]), ("masks", mask)):
+            path = fresh / place / label / f"s{subject:04d}_{image:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            done, content = cv2.imencode(".png", array)
+            if not done:
+                raise OSError(f"{path} could not be encoded")
+            path.write_bytes(content.tobytes())

@@ -10,6 +10,7 @@ from PIL import Image
 
 from smears.images import ENDINGS
 from smears.sources import allidb, ash, cnmc, listing, manifest, pbc, snam, taleqani, zheng
+from smears.sources.folder import LEAST
 from smears.sources.listing import STRAYS, SourceError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".rar", ".7z")
@@ -218,10 +219,10 @@ def _general(folder, found):
         return Layout(
             f"class folders ({', '.join(sorted(inner[0])[:4])}) in each of {len(tops)} folders",
             remedy="write their list, in which the inner folder is the class"
-            f"{' and the outer one the person' * (len(tops) >= 5)}: {_command(folder)}",
+            f"{' and the outer one the person' * (len(tops) >= LEAST)}: {_command(folder)}",
             rows=tuple(
-                # Five or more are people; fewer may be hospitals or days.
-                _row(path, place[1], subject=place[0] if len(tops) >= 5 else "")
+                # So many are people; fewer may be hospitals or days.
+                _row(path, place[1], subject=place[0] if len(tops) >= LEAST else "")
                 for path, place in zip(found, places, strict=True)
             ),
         )

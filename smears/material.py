@@ -72,9 +72,8 @@ class Material:
     @cached_property
     def masks(self):
         """12 hexadecimal digits that name the content of the data's own masks; "" for none."""
-        paths = [Path(path) for path in self.catalogue["mask"] if path]
-        digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
-        return hashlib.sha256("".join(digests).encode()).hexdigest()[:12] if digests else ""
+        marks = sorted(filter(None, catalogue.file_marks(self.catalogue["mask"])))
+        return hashlib.sha256("".join(marks).encode()).hexdigest()[:12] if marks else ""
 
     @cached_property
     def splits(self):

@@ -30,6 +30,27 @@ def write_whole(path, text):
     os.replace(fresh, path)
 
 
+def fill_folder(home, fill):
+    """Make a folder once, whole or not at all; another process that wants it too waits.
+
+    Args:
+        home: the folder. fill: function that writes what belongs in it into a new one beside it.
+    """
+    home = Path(home)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.with_name(f"{home.name}.lock")):
+        if home.exists():
+            return
+        fresh = home.with_name(f"{home.name}.{os.getpid()}.partial")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            fresh.mkdir()
+            fill(fresh)
+            os.replace(fresh, home)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
 class Run:
     """One training with its settings: the folder `<root>/<name>-<hash of the settings>`.
 

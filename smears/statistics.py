@@ -189,6 +189,15 @@ def above_chance(correct, total, chance):
     return float(stats.binomtest(int(correct), int(total), float(chance), "greater").pvalue)
 
 
+def right_apart(first, second):
+    """Integers (units,): pictures that the first method got right less those that the second did.
+
+    Args:
+        first, second: confusions (seeds, units, k, k) of two methods on the same pictures.
+    """
+    return np.trace(first - second, axis1=2, axis2=3).sum(0)
+
+
 def mcnemar(differences):
     """Two-sided p of McNemar's exact test: are two methods right equally often.
 
@@ -198,8 +207,7 @@ def mcnemar(differences):
     pictures of a unit as independent instead would give a p that is too small.
 
     Args:
-        differences: integers (units,): pictures of each unit, over all seeds, that the first
-            method got right, less those that the second did.
+        differences: integers (units,), see `right_apart`.
     """
     differences = np.asarray(differences)
     chances = np.ones(1)  # of each sum, from the least to the largest

@@ -267,6 +267,9 @@ class Results:
         for run in self.runs.get(label, []):
             path = run.folder / f"external-{catalogue.fingerprint(frame)}.csv"
             if not path.exists():
+                from smears import backend
+
+                backend.start()
                 table = self.study.recipe.predict(run, frame, self.material.task())
                 write_whole(path, table.to_csv(index=False, float_format="%.9g"))
             tables.append(read_predictions(path))

@@ -70,18 +70,27 @@ def _score(metric):
 
 
 def percent(triple):
-    """A value with its interval as people print it: "71.5 (64.0–78.2)".
-
-    "(–)" where all resamples gave one value, as where nothing was wrong: they know no spread then.
-    """
-    value, low, high = (100 * x for x in triple)
-    return f"{value:.2f} ({low:.1f}–{high:.1f})" if low < high else f"{value:.2f} (–)"
+    """A value with its interval as people print it: "71.50 (64.0–78.2)"; see `spread`."""
+    return spread([100 * x for x in triple], 2, 1)
 
 
 def fraction(triple):
-    """A value with its interval as some papers print it: "0.7150 (0.640–0.782)"; see `percent`."""
+    """A value with its interval as some papers print it: "0.7150 (0.640–0.782)"; see `spread`."""
+    return spread(triple, 4, 3)
+
+
+def spread(triple, places, of_bounds, link="–", unit=""):
+    """A value with its interval, both rounded; "(–)" in its place where all resamples agree.
+
+    They do where nothing was wrong, or a class has one subject: they know no spread then.
+
+    Args:
+        triple: (value, low, high). places, of_bounds: decimals. link: between the bounds.
+        unit: behind the value.
+    """
     value, low, high = triple
-    return f"{value:.4f} ({low:.3f}–{high:.3f})" if low < high else f"{value:.4f} (–)"
+    bounds = f"{low:.{of_bounds}f}{link}{high:.{of_bounds}f}" if low < high else "–"
+    return f"{value:.{places}f}{unit} ({bounds})"
 
 
 def chance(predictions, part="test"):
@@ -135,8 +144,8 @@ def mcnemar_against(results, reference, labels):
         if pair:
             first, second = (correct(row) for row in pair)
             counts[label] = f"{np.sum(first & ~second)} : {np.sum(~first & second)}"
-            right = [np.trace(confusions(row, "test"), axis1=2, axis2=3) for row in pair]
-            values[label] = statistics.mcnemar((right[0] - right[1]).sum(0))
+            stacks = [confusions(row, "test") for row in pair]
+            values[label] = statistics.mcnemar(statistics.right_apart(*stacks))
     corrected = statistics.holm(list(values.values())) if values else []
     texts = dict.fromkeys(labels, "not run")
     return texts | {

@@ -9,7 +9,7 @@ import pandas as pd
 
 from smears import InputError, metrics, statistics
 from smears.runs import Run
-from smears.tables import confusions, interval
+from smears.tables import confusions, interval, spread
 
 MET, NOT_MET = "met", "not met"
 NOT_TESTABLE, CONTRADICTED = "not testable here", "contradicted by the paper itself"
@@ -58,8 +58,7 @@ def better(results, claim):
     gain, low, high = statistics.difference_by_subject(*both, _accuracy)
     spread = (high - low) / 2
     accuracies = [_accuracy(stack.sum((0, 1))) for stack in both]
-    right = [np.trace(stack, axis1=2, axis2=3) for stack in both]
-    p = statistics.mcnemar((right[0] - right[1]).sum(0))
+    p = statistics.mcnemar(statistics.right_apart(*both))
     evidence = (
         f"{claim['first']['name']} {100 * accuracies[0]:.1f}%, {claim['second']['name']} "
         f"{100 * accuracies[1]:.1f}%: {100 * gain:+.1f} points ({100 * low:+.1f} to "
@@ -86,11 +85,10 @@ def untestable(results, claim):
     parts = [claim["reason"]]
     for near in claim.get("beside", []):
         tables = list(_predictions(Path(results) / near["folder"], near["settings"]).values())
-        value, low, high = interval(tables, "test", "accuracy")
+        percents = [100 * x for x in interval(tables, "test", "accuracy")]
         parts.append(
-            f"{near['name']}: {100 * value:.1f}%"
-            + (f" ({100 * low:.1f} to {100 * high:.1f}); " if low < high else "; ")
-            + f"{_on(confusions(tables, 'test'), near['folder'])}."
+            f"{near['name']}: {spread(percents, 1, 1, ' to ', '%')}; "
+            f"{_on(confusions(tables, 'test'), near['folder'])}."
         )
     return Verdict(NOT_TESTABLE, " ".join(parts))
 

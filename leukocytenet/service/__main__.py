@@ -91,7 +91,7 @@ def main(argv=None):
         backend.start()
         # The network's own layers must be known before its file is read.
         from leukocytenet import swin  # noqa: F401
-        from leukocytenet.service.app import create_app
+        from leukocytenet.service.app import LOOPBACK, create_app
         from smears.classifier import Classifier
         from smears.runs import Run
 
@@ -99,8 +99,7 @@ def main(argv=None):
         classifier = Classifier.load(options.model)
         folder = options.model.expanduser()
         run = Run.read(folder.parent if folder.suffix == ".keras" else folder)
-        local = options.host in ("localhost", "127.0.0.1", "::1")
-        app = create_app(classifier, run, cors=options.cors, local=local)
+        app = create_app(classifier, run, cors=options.cors, local=options.host in LOOPBACK)
         try:
             listening = server(app, options.host, options.port)
         except OSError as problem:

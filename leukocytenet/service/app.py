@@ -25,7 +25,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")  # names of this machine alone
 PAGE = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
 
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -240,7 +240,7 @@ def _refuse_other_sites(cors, local):
     origin, host = request.headers.get("Origin"), request.host
     if origin not in (None, cors, f"http://{host}", f"https://{host}"):
         raise Forbidden(f"{origin} may not use this server: start it with --cors {origin}.")
-    if local and re.sub(r":\d*$", "", host) not in LOOPBACK:
+    if local and re.sub(r":\d*$", "", host).strip("[]") not in LOOPBACK:
         raise Forbidden(f"This server is meant for this machine alone, not as {host}.")
 
 

@@ -1,16 +1,14 @@
 """BloodMNIST: PBC cut and reduced to 28, 64, 128 or 224 px, as one .npz with its own split."""
 
 import hashlib
-import os
-import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from PIL import Image
 from tqdm import tqdm
 
+from smears.runs import fill_folder
 from smears.sources.listing import SourceError, frame
 from smears.sources.pbc import CLASSES
 
@@ -51,10 +49,7 @@ def read(folder, cache):
         )
     home = Path(cache) / f"bloodmnist-{digest[:10]}"
     if not home.exists():
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_name(f"{home.name}.lock")):  # who comes second finds them there
-            if not home.exists():
-                _write(folder, home)
+        fill_folder(home, lambda fresh: _write(folder, fresh))
     rows = []
     with np.load(folder, allow_pickle=False) as arrays:
         for name, part in PARTS.items():
@@ -66,18 +61,12 @@ def read(folder, cache):
     return frame(rows)
 
 
-def _write(path, home):
-    """Write all pictures beside and rename the folder, so that it is whole or not there."""
-    fresh = home.with_name(f"{home.name}.{os.getpid()}.partial")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        for name, part in PARTS.items():
-            (fresh / part).mkdir(parents=True)
-            for number, picture in enumerate(_stream(path, f"{name}_images")):
-                Image.fromarray(picture).save(fresh / part / f"{number:05d}.png", compress_level=1)
-        os.replace(fresh, home)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+def _write(path, fresh):
+    """Write all pictures into a folder."""
+    for name, part in PARTS.items():
+        (fresh / part).mkdir(parents=True)
+        for number, picture in enumerate(_stream(path, f"{name}_images")):
+            Image.fromarray(picture).save(fresh / part / f"{number:05d}.png", compress_level=1)
 
 
 def _stream(path, name):
