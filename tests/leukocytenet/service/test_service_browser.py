@@ -99,7 +99,7 @@ def test_oversized_bodies_are_refused_before_they_are_sent(port):
 def test_clients_that_send_slowly_or_nonsense_hold_nobody_up(port, encoded):
     body, kind = _form(encoded())
     head = (
-        f"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        f"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode()
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]
