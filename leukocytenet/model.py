@@ -1,5 +1,7 @@
 """LeukocyteNet (section 3-3-2, Table 3) and the two single branches of Table 4."""
 
+import warnings
+
 import keras
 from keras import layers
 
@@ -31,7 +33,8 @@ def LeukocyteNet(
             VGG's own preprocessing (`smears.pictures.preprocess(..., "caffe")`).
         classes: number of outputs, a softmax in float32.
         weights: "imagenet" for VGG19's convolutions (downloaded by Keras), None for random ones,
-            or the path of a file for the whole network or for VGG19's part of it.
+            or the path of a file for the whole network or for VGG19's part of it; convolutions that
+            it lacks stay random, which a warning says.
         shift_size: 1 (stated), or 0 for windows that are not shifted (D7).
         alpha_dropout: rate in both heads, 0.5 (stated).
         name: of the model.
@@ -95,7 +98,18 @@ def SwinOnly(
     The paper does not describe its input. A patch of `patch_size` pixels stands where a cell of
     VGG19's map stood, so the token grid is the hybrid's: 2 x 2 such patches, 12 x 12 tokens at
     384 pixels.
+
+    Args:
+        weights: None, or the path of a file for the whole network; ImageNet's are VGG19's, of which
+            it has nothing.
+        patch_size: side of a patch in pixels.
+        input_shape, classes, shift_size, alpha_dropout, name: as `LeukocyteNet`.
+
+    Raises:
+        ValueError: weights="imagenet", or a side that 4 * patch_size does not divide.
     """
+    if weights == "imagenet":
+        raise ValueError("SwinOnly has no ImageNet weights: give weights=None or a file's path.")
     inputs = _input(input_shape, 4 * patch_size)
     grid = (input_shape[0] // patch_size, input_shape[1] // patch_size)
     # Pixels after VGG's preprocessing span about ±130; a dense embedding wants about ±1.
@@ -178,7 +192,12 @@ def _finish(inputs, x, classes, weights, name):
     if weights == "imagenet":
         copy_imagenet(network)
     elif weights is not None:
-        weight_files.load(network, weights)
+        missing = weight_files.load(network, weights).missing
+        lacking = [layer for layer in missing if "_conv" in layer]
+        if lacking:
+            warnings.warn(
+                f"{weights} lacks {', '.join(lacking)}: these layers stay random.", stacklevel=3
+            )
     return network
 
 

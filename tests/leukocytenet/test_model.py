@@ -224,7 +224,8 @@ def test_weights_come_from_a_file_of_the_whole_network_or_of_a_part(ready, tmp_p
     layer = network.get_layer("block1_conv1")
     kernel, bias = layer.get_weights()
     np.savez(tmp_path / "part.npz", **{"block1_conv1/kernel": kernel, "block1_conv1/bias": bias})
-    part = LeukocyteNet((64, 64, 3), CLASSES, weights=tmp_path / "part.npz")
+    with pytest.warns(UserWarning, match="part.npz lacks block1_conv2, .*: these layers"):
+        part = LeukocyteNet((64, 64, 3), CLASSES, weights=tmp_path / "part.npz")
     assert np.array_equal(part.get_layer("block1_conv1").get_weights()[0], kernel)
 
 
@@ -271,3 +272,8 @@ def test_the_same_weights_give_the_same_outputs_on_the_other_backend(tmp_path):
     ours = network.predict_on_batch(pixels)
     assert np.abs(ours - theirs).max() <= 1e-4
     assert ours.std(0).max() > 1e-3
+
+
+def test_the_swin_branch_alone_refuses_imagenet_weights():
+    with pytest.raises(ValueError, match="SwinOnly has no ImageNet weights: give weights=None"):
+        SwinOnly((64, 64, 3), weights="imagenet")
