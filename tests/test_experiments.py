@@ -155,3 +155,28 @@ def test_leugan_alone_writes_table_figure_and_grid_and_is_not_trained_twice(tmp_
     assert code == 0, err
     assert again == out
     assert "step/s" not in err
+
+
+@pytest.mark.slow
+def test_the_learning_rate_with_the_best_validation_is_chosen_for_each_network(pictures, tmp_path):
+    row = "VGG19 Only, fine-tuned"
+    command = (
+        "learning_rates.py", "--data", f"folder:{pictures}", "--profile", "quick", "--rows", row,
+        "--rates", "1e-5", "1e-3", "--epochs", 2, "--out", tmp_path / "o",
+    )  # fmt: skip
+    code, out, err = _run(*command, cwd=tmp_path)
+    assert code == 0, err
+    (path,) = (tmp_path / "o" / "tables").glob("learning_rates_*.csv")
+    table = pd.read_csv(path)
+    assert table["Network"].tolist() == [row, row]
+    assert table["Learning rate"].tolist() == [1e-5, 1e-3]
+    reached = table["Validation macro F1 (95% CI)"].str.split(" ").str[0].astype(float)
+    assert table["Chosen"].eq("yes").tolist() == [
+        number == reached.idxmax() for number in table.index
+    ]
+    runs = [json.loads(p.read_text()) for p in tmp_path.glob("o/runs/*/settings.json")]
+    assert sorted((run["learning_rate"], run["epochs"]) for run in runs) == [(1e-5, 2), (1e-3, 2)]
+    code, again, err = _run(*command, cwd=tmp_path)
+    assert code == 0, err
+    assert again[again.index("## ") :] == out[out.index("## ") :]
+    assert "step/s" not in err
