@@ -68,7 +68,7 @@ def searches(X, y, groups=None, judges=None, seeds=range(5), **settings):
         for seed in seeds:
             for name, selector in kinds.items():
                 fresh = type(selector)(**selector.get_params() | {"random_state": seed})
-                found[name].append(fresh.fit(X, y, groups))
+                found[name].append(fresh.fit(X, y, groups, judges))
                 bar.update()
     return found
 

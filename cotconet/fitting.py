@@ -9,13 +9,17 @@ from cotconet.preparation import Files
 
 # Sets whose pictures are whole fields with several cells.
 FIELDS = {"allidb1", "allidb1-healthy", "snam"}
+# Names of what is trained, for captions.
+SEGMENTERS = {"leusam": "LeuSAM", "unet": "U-Net", "unet++": "UNet++"}
+EXTRACTORS = {"gmod": "GMod", "smod": "SMod", "vgg16": "VGG-16"}
 
 
 def train(task, run):
     """Fit CoTCoNet on the training part, write validation and test predictions.
 
     With the paper's own protocol LeuGAN learns from every picture of the smaller class, and what
-    it makes stands in all three parts, as the published numbers imply (C29).
+    it makes stands in all three parts, as the published numbers imply (C29); early stopping looks
+    at real validation pictures alone.
     """
     model, part, made, label = _fit(task, run)
     frames, scores = [], []
@@ -38,7 +42,7 @@ def train(task, run):
 
 
 def search_space(task, run):
-    """(features, labels, subjects) that the selection of a row saw; kept stages are not rerun."""
+    """CoTCoNet's `search_space_` of a row; kept stages are not rerun."""
     return _fit(task, run)[0].search_space_
 
 
@@ -60,13 +64,13 @@ def _fit(task, run):
     part = {name: frame.iloc[task.positions(name)] for name in ("train", "validation", "test")}
     made, label = {name: np.zeros(0) for name in part}, None
     if task.paper_split and s["synthesise"]:
-        label, cells = model.synthesised(Files(frame), frame["label"].to_numpy())
+        label, cells, side = model.synthesised(Files(frame), frame["label"].to_numpy())
         made = {name: cells[rows] for name, rows in shares(len(cells), s["seed"]).items()}
     model.fit(
         Files(part["train"]), part["train"]["label"].to_numpy(),
         groups=part["train"]["subject"].to_numpy() if not task.paper_split else None,
         validation=(Files(part["validation"]), part["validation"]["label"].to_numpy()),
-        synthetic=made["train"] if task.paper_split and s["synthesise"] else None,
+        synthetic=(made["train"], side) if task.paper_split and s["synthesise"] else None,
     )  # fmt: skip
     return model, part, made, label
 
@@ -93,10 +97,21 @@ def _synthetic_rows(count, part, label, frame):
 
 
 def _weights(model):
-    """What a fitted pipeline started from, for captions."""
-    known = [f"extractor: {model.facts_['weights']}"]
+    """What a fitted pipeline started from, for captions: names what it has, and nothing else."""
+    facts, known, fresh = model.facts_, [], []
+    if "mirnet" in model.enhance:
+        fresh.append("MIRNet-v2")
     if getattr(model.segmenter_, "frozen", False):
         known.append("LeuSAM: SA-1B")
-    if known == ["extractor: random"]:
-        return "random: GMod, LeuSAM and all others are trained from scratch"
-    return "; ".join([*known, "all others trained from scratch"])
+    elif model.segment in SEGMENTERS:
+        fresh.append(SEGMENTERS[model.segment])
+    if model.synthesise == "leugan" and facts["synthesised"]:
+        fresh.append("LeuGAN")
+    if facts["weights"] == "random":
+        fresh += [EXTRACTORS[name] for name in model.features]
+    else:
+        known.insert(0, f"extractor: {facts['weights']}")
+        fresh += ["SMod"] if "smod" in model.features else []
+    fresh.append("HDLC")
+    line = ", ".join(fresh[:-1]) + f" and {fresh[-1]}" if fresh[1:] else fresh[0]
+    return "; ".join([*known, f"{line} trained from scratch"])

@@ -19,7 +19,7 @@ from smears.runs import Run, write_whole
 
 # Raise a number when its stage comes to compute something else: its stored results are then stale.
 VERSIONS = {"enhance": 1, "segment": 1, "prepare": 2, "synthesise": 2, "extract": 2,
-            "rebuild": 2, "select": 2, "classify": 2}  # fmt: skip
+            "rebuild": 2, "select": 3, "classify": 2}  # fmt: skip
 # Segmenters that are trained -> the argument that holds their settings.
 LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}
 SYNTHESES = ("leugan", "traditional", None)
@@ -59,7 +59,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
     Attributes:
         classes_: the two labels, sorted. facts_: dict, what came out on the way: pictures
-            synthesised, features kept, pictures in which no cell was found, seconds of each stage.
+            synthesised, features kept, pictures in which no cell was found, dtype policy of the
+            extractor, seconds of each stage.
         search_space_: (features float32 (n, d), labels 0 or 1, subjects, bool of those that judge)
             that the selection saw; real cells first.
         history_: DataFrame, a row an epoch of the extractor.
@@ -122,9 +123,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                 split of the selection.
             validation: (pictures, y), for early stopping; None: a fifth of the pictures, whole
                 subjects, is taken for it.
-            synthetic: uint8 (m, size, size, 3) of the smaller class, from `synthesised`, to be
-                used instead of pictures that the training part alone would give (the paper's
-                protocol, C29).
+            synthetic: (uint8 (m, size, size, 3) of the smaller class, side of the square in which
+                cells are cut out), from `synthesised`, to be used instead of what the training
+                part alone would give (the paper's protocol, C29).
 
         Raises:
             InputError: not two classes, unequal lengths, or a class too small for a stage.
@@ -135,7 +136,10 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         codes, held = self._codes(y), self._codes(validation[1])
         self._learn_enhancement(pictures)
         self._learn_masks(pictures)
-        self._learn_scale(pictures)
+        if synthetic is None:
+            self._learn_scale(pictures)
+        else:
+            synthetic, self.side_ = synthetic
         real, seen = self._prepared(pictures), self._prepared(validation[0])
         store, codes, groups = self._balanced(real, codes, groups, synthetic)
         self._learn_features(store, codes, seen, held)
@@ -186,7 +190,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """What LeuGAN makes of all these pictures' smaller class: the paper's protocol.
 
         Returns:
-            (label, uint8 (m, size, size, 3)): as many as bring it to parity, none at parity.
+            (label, uint8 (m, size, size, 3), side of the square in which cells are cut out): as
+            many as bring it to parity, none at parity.
         """
         from cotconet import synthesis
 
@@ -199,9 +204,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         names, codes = np.unique(y, return_inverse=True)
         label, count = synthesis.to_parity(codes)
         if not count:
-            return None, np.zeros((0, self.size, self.size, 3), np.uint8)
+            return None, np.zeros((0, self.size, self.size, 3), np.uint8), self.side_
         made, _ = self._synthetic(*self._prepared(pictures), np.flatnonzero(codes == label), count)
-        return names[label], np.load(made)
+        return names[label], np.load(made), self.side_
 
     def save(self, folder):
         """Write all that `predict_proba` needs, as data that runs no code when it is loaded.
@@ -301,6 +306,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         if self.cache is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="cotconet-")
         self._root = Path(self._temporary.name if self.cache is None else self.cache)
+        self._empty = {}
 
     @contextmanager
     def _stage(self, name, what="", **settings):
@@ -418,7 +424,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                     cells=self.cells, side=self.side_,
                 )  # fmt: skip
                 run.note(empty=empty)
-        self.facts_["no_cell_found"] = self.facts_.get("no_cell_found", 0) + run.facts["empty"]
+        self._empty[run.folder.name] = run.facts["empty"]  # once for each store, however often read
+        self.facts_["no_cell_found"] = sum(self._empty.values())
         self._timed("prepare", began)
         return path, run.folder.name
 
@@ -504,6 +511,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             )
         self.facts_["parameters"] = int(self.extractor_.count_params())
         self.facts_["weights"] = run.facts.get("weights", "random")
+        self.facts_["precision"] = run.facts["precision"]
         self.history_ = run.history
         self._timed("extract", began)
 

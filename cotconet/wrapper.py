@@ -53,8 +53,8 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
         Args:
             X: float (n, features), training samples alone. y: class labels (n,).
             groups: str (n,), the subject of each sample, "" = unknown; None: none known.
-            judges: bool (n,), the samples that may judge; the others, synthetic ones, always
-                teach. None: all may.
+            judges: bool (n,), the samples that may judge; the others, synthetic ones, teach,
+                unless they are of a subject that judges. None: all may.
 
         Raises:
             ValueError: NaN, one class, a class that cannot stand on both sides of the inner
@@ -135,13 +135,21 @@ class Judge:
 
 
 def _sides(y, groups, judges, rng):
-    """`inner_split` of the samples that may judge; the others join those that teach."""
+    """`inner_split` of the samples that may judge; the others join those that teach.
+
+    Those of a subject that judges, changed copies of its pictures say, do neither.
+    """
     if judges is None:
         return inner_split(y, groups, rng)
-    rows = np.flatnonzero(judges)
-    groups = None if groups is None else np.asarray(groups, str)[rows]
-    train, valid = (rows[side] for side in inner_split(np.asarray(y)[rows], groups, rng))
-    return np.sort(np.concatenate([train, np.flatnonzero(~np.asarray(judges))])), valid
+    judges = np.asarray(judges, bool)
+    rows, others = np.flatnonzero(judges), np.flatnonzero(~judges)
+    own = None if groups is None else np.asarray(groups, str)
+    sides = inner_split(np.asarray(y)[rows], None if own is None else own[rows], rng)
+    train, valid = (rows[side] for side in sides)
+    if own is not None:
+        known = own[valid][own[valid] != ""]
+        others = others[~np.isin(own[others], known)]
+    return np.sort(np.concatenate([train, others])), valid
 
 
 def inner_split(y, groups, rng):

@@ -15,6 +15,9 @@ import numpy as np
 from smears import InputError, backend
 from smears.runs import write_whole
 
+# Ends of the names of files that hold weights, darknet's behind Keras's.
+FORMATS = (".npz", ".h5", ".keras", ".137", ".weights")
+
 # What a failed download taught this process, so that five rows do not try five times.
 _failed = []
 
@@ -146,7 +149,7 @@ def find(given, name, row=None):
     wanted = re.sub("[^a-z0-9]", "", name.lower())
     for path in sorted(folder.iterdir()):
         plain = re.sub("[^a-z0-9]", "", path.name.lower())
-        if wanted in plain and path.suffix in (".npz", ".h5", ".keras"):
+        if wanted in plain and path.suffix in FORMATS:
             return path
     return None
 

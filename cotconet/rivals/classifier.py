@@ -43,8 +43,8 @@ class Rival(ClassifierMixin, BaseEstimator):
     """Leukemic against normal pictures by one of the compared methods; used by its subclasses.
 
     A subclass gives `build`, and overrides what it does otherwise: `mode`, `rows`, `augmenter`,
-    `optimizer`, `train_network`, `learn`, `scores`. All of them see the whole picture, resized,
-    and are stopped by the validation part (assumed, one rule for all: CoTCoNet's paper says
+    `optimizer`, `train_network`, `learn`, `scores`. They see the whole picture, resized (Gehlot et
+    al. its middle), and are stopped by the validation part (assumed, one rule for all: CoTCoNet's paper says
     nothing).
 
     Args:

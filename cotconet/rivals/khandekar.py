@@ -31,7 +31,7 @@ import numpy as np
 from keras import ops
 
 from cotconet.rivals import boxes as box
-from cotconet.rivals.classifier import SCRATCH, Rival
+from cotconet.rivals.classifier import Rival
 from cotconet.rivals.mosaic import Boxed
 from cotconet.rivals.yolov4 import ANCHORS_A_HEAD, STRIDES, decode, yolov4
 from cotconet.rivals.yolov4_loss import YOLOv4Loss
@@ -94,7 +94,9 @@ class Khandekar(Rival):
 
     def build(self, train):
         network = yolov4(self.size, 2, width=self.width, depth=self.depth)
-        return network, SCRATCH if self.weights is None else _started(network, self.weights)
+        if self.weights is None:
+            return network, "random: yolov4.conv.137, from which darknet starts, was not given"
+        return network, _started(network, self.weights)
 
     def train_network(self, network, train, held, run):
         """Train by the three heads' losses with darknet's rate."""

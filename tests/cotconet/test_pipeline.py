@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cotconet import coupled, grafr, pipeline, preparation, synthesis
+from cotconet import coupled, fitting, grafr, pipeline, preparation, synthesis
 from smears import InputError, drawn
 
 # What TensorFlow says of its datasets where networks run op by op.
@@ -192,6 +192,33 @@ def test_copies_are_their_person_s_and_only_real_cells_judge(fitted, cells, held
     assert groups[20:].tolist() == cells[2][12:16].tolist()
     assert judges.tolist() == [True] * 20 + [False] * 4
     assert np.bincount(codes).tolist() == [12, 12]
+
+
+def test_in_the_paper_s_protocol_all_cells_are_cut_out_at_one_scale(fitted, cells, held, tmp_path):
+    settings = {**SMALL, "synthesise": "traditional", "select": False, "graph": False}
+    model = pipeline.CoTCoNet(**settings, cache=shutil.copytree(fitted[1], tmp_path / "cache"))
+    label, made, side = model.synthesised(*cells[:2])
+    assert (label, made.shape, made.dtype) == ("normal", (4, 32, 32, 3), np.uint8)
+    model.fit(*cells, held, synthetic=(made, side + 7))
+    assert model.side_ == side + 7
+    assert model.facts_["synthesised"] == 4
+
+
+def test_captions_name_what_was_trained_and_nothing_else():
+    def line(**settings):
+        model = pipeline.CoTCoNet(**settings)
+        model.facts_, model.segmenter_ = {"weights": "random", "synthesised": 3}, None
+        return fitting._weights(model)
+
+    assert line() == "LeuSAM, LeuGAN, GMod, SMod and HDLC trained from scratch"
+    assert line(segment="otsu-watershed", synthesise=None, features=("smod",)) == (
+        "SMod and HDLC trained from scratch"
+    )
+    model = pipeline.CoTCoNet(segment="unet++", enhance=("mirnet",))
+    model.facts_, model.segmenter_ = {"weights": "ImageNet-21k", "synthesised": 0}, None
+    assert fitting._weights(model) == (
+        "extractor: ImageNet-21k; MIRNet-v2, UNet++, SMod and HDLC trained from scratch"
+    )
 
 
 def test_few_subjects_still_leave_some_for_validation_or_it_is_said(cells):

@@ -159,8 +159,11 @@ def test_samples_that_may_not_judge_teach():
     for known in (None, groups):
         selector = SineCosineSelector(**QUICK).fit(X, y, known, judges)
         assert judges[selector.inner_valid_].all()
-        assert set(np.flatnonzero(~judges)) <= set(selector.inner_train_)
-        assert len(selector.inner_train_) + len(selector.inner_valid_) == 120
+        # Those of a person who judges, changed copies say, do neither.
+        idle = ~judges & np.isin(groups, groups[selector.inner_valid_]) & (known is not None)
+        assert set(np.flatnonzero(~judges & ~idle)) <= set(selector.inner_train_)
+        assert len(selector.inner_train_) + len(selector.inner_valid_) == 120 - idle.sum()
+        assert idle.any() == (known is not None)
 
 
 def test_only_so_many_samples_are_drawn_each_class_in_proportion():

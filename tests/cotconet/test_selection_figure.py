@@ -32,6 +32,17 @@ def test_seeds_share_their_inner_split_over_selectors(found):
         assert len(splits) == 1
 
 
+def test_synthetic_samples_judge_in_no_search():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(60, 8)), np.arange(60) % 2
+    judges = np.arange(60) < 40
+    small = {"population": 4, "iterations": 2, "local_iterations": 2}
+    for fitted in figures.searches(X, y, None, judges, seeds=range(2), **small).values():
+        for selector in fitted:
+            assert judges[selector.inner_valid_].all()
+            assert set(range(40, 60)) <= set(selector.inner_train_)
+
+
 def test_curves_numbers_and_stability_are_drawn(found):
     figure, lines = figures.draw_searches(found)
     figure.canvas.draw()

@@ -236,6 +236,8 @@ def test_a_folder_gives_each_network_its_own_file(tmp_path):
     assert find(given, "MobileNet") == tmp_path / "vgg19_x.npz"
     assert find(given, "DenseNet121") is None
     assert find({}, "VGG19") is None
+    (tmp_path / "yolov4.conv.137").touch()
+    assert find({"": tmp_path}, "yolov4.conv.137") == tmp_path / "yolov4.conv.137"
     own = {"LeukocyteNet": tmp_path / "xception.keras", "": tmp_path}
     assert find(own, "VGG19", "LeukocyteNet") == tmp_path / "xception.keras"
     assert find(own, "VGG19", "VGG19 Only") == tmp_path / "vgg19_x.npz"
