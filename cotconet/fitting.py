@@ -114,4 +114,6 @@ def _weights(model):
         fresh += ["SMod"] if "smod" in model.features else []
     fresh.append("HDLC")
     line = ", ".join(fresh[:-1]) + f" and {fresh[-1]}" if fresh[1:] else fresh[0]
+    if not known:
+        return f"random: {line} are trained from scratch"
     return "; ".join([*known, f"{line} trained from scratch"])

@@ -210,9 +210,9 @@ def test_captions_name_what_was_trained_and_nothing_else():
         model.facts_, model.segmenter_ = {"weights": "random", "synthesised": 3}, None
         return fitting._weights(model)
 
-    assert line() == "LeuSAM, LeuGAN, GMod, SMod and HDLC trained from scratch"
+    assert line() == "random: LeuSAM, LeuGAN, GMod, SMod and HDLC are trained from scratch"
     assert line(segment="otsu-watershed", synthesise=None, features=("smod",)) == (
-        "SMod and HDLC trained from scratch"
+        "random: SMod and HDLC are trained from scratch"
     )
     model = pipeline.CoTCoNet(segment="unet++", enhance=("mirnet",))
     model.facts_, model.segmenter_ = {"weights": "ImageNet-21k", "synthesised": 0}, None
