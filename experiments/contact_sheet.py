@@ -1,11 +1,11 @@
 """Look before you train: some pictures of every class on one sheet, drawn or your own."""
 
 import argparse
-import sys
 
 import numpy as np
 
-from smears import catalogue, commandline, images, reports, sources
+from smears import commandline, images, reports, sources
+from smears.study import exits
 
 SIDE = 160  # pixels of a picture on the sheet
 
@@ -22,17 +22,22 @@ def main():
         help="where pictures come from; repeat it to merge several. Names: "
         + ", ".join(sources.SOURCES) + ". Default: drawn",
     )  # fmt: skip
-    parser.add_argument("--columns", type=int, default=6, help="pictures a class. Default: 6")
+    parser.add_argument(
+        "--columns", type=commandline.positive, default=6, help="pictures a class. Default: 6"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the choice. Default: 0")
     commandline.add_places(parser)
     options = parser.parse_args()
-    specs, out = options.data or ["drawn"], options.out.expanduser().resolve()
+    with exits():
+        print(f"Written: {_write(options)}")
+
+
+def _write(options):
+    """Write the sheet; its path."""
+    specs = options.data or ["drawn"]
+    out = commandline.place(options.out, specs)
     drawn = {"subjects": options.columns, "images": 1, "size": 2 * SIDE, "seed": options.seed}
-    try:
-        frame = sources.load(specs, out / "data", skip_bad=options.skip_bad, drawn=drawn)
-    except (sources.SourceError, catalogue.BadImages) as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(2)
+    frame = sources.load(specs, out / "data", skip_bad=options.skip_bad, drawn=drawn)
     pictures, titles = [], []
     for label, own in frame.groupby("label", sort=True):
         chosen = own.iloc[_different(own, options.columns, options.seed)]
@@ -46,7 +51,7 @@ def main():
     path = out / "figures" / f"contact_sheet_{names}.jpg"
     heading = f"{names}: {len(frame)} images" if specs != ["drawn"] else "Drawn smears"
     reports.contact_sheet(pictures, titles, path, columns=options.columns, heading=heading)
-    print(f"Written: {path}")
+    return path
 
 
 def _different(own, count, seed):

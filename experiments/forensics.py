@@ -3,7 +3,8 @@
 import argparse
 
 from smears import forensics, published, reports
-from smears.commandline import add_places
+from smears.commandline import add_places, place
+from smears.study import exits
 
 PAPERS = ("leukocytenet", "cotconet")
 
@@ -18,6 +19,8 @@ def main(argv=None):
     parser.add_argument("--paper", choices=PAPERS, help="only this paper's numbers")
     add_places(parser, reads=False)
     options = parser.parse_args(argv)
+    with exits():
+        folder = place(options.out) / "tables"
     for package in [options.paper] if options.paper else PAPERS:
         paper = published.load(package)
         found = forensics.findings(paper)
@@ -30,7 +33,6 @@ def main(argv=None):
             "Implied: follows from the numbers, though the text does not say it. Contradicted: "
             "the numbers cannot all hold within their rounding.",
         ]
-        folder = options.out.expanduser().resolve() / "tables"
         paths = reports.write(table, title, lines, folder, f"{package}_forensics")
         reports.show(table, title, lines, paths)
 

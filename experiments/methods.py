@@ -4,7 +4,8 @@ import argparse
 
 from cotconet.rivals import profiles
 from smears import backend, reports
-from smears.commandline import add_places
+from smears.commandline import add_places, place
+from smears.study import exits
 
 
 def main(argv=None):
@@ -19,12 +20,13 @@ def main(argv=None):
     )  # fmt: skip
     add_places(parser, reads=False)
     options = parser.parse_args(argv)
+    with exits():
+        folder = place(options.out) / "tables"
     backend.start()
     from cotconet.rivals.complexity import table
 
     made, lines = table(options.profile)
     title = "CoTCoNet: the compared methods' networks (not in the paper)"
-    folder = options.out.expanduser().resolve() / "tables"
     paths = reports.write(made, title, lines, folder, f"cotconet_methods_{options.profile}")
     reports.show(made, title, lines, paths)
 

@@ -40,10 +40,10 @@ def main():
     options = parser.parse_args()
     options.data = options.data or ["drawn"]
     options.seeds = list(range(max(1, options.seeds)))
-    options.out = options.out.expanduser().resolve()
     if options.weights and not options.weights.is_dir():
         parser.error(f"--weights {options.weights}: no folder")
     with exits():
+        options.out = commandline.place(options.out, options.data)
         comparison = Comparison(options)
         print(comparison.audit.line)
         runs = comparison.train()

@@ -13,6 +13,7 @@ def main():
     """Train or go on, synthesise, write grid, figure and table."""
     options = _options()
     with exits():
+        options.out = commandline.place(options.out, options.data)
         backend.start()
         material = Material(options, recipe)
         for note in material.catalogue.attrs.get("notes", []):
@@ -61,7 +62,6 @@ def _options():
     commandline.add_places(parser)
     options = parser.parse_args()
     options.data = options.data or ["drawn"]
-    options.out = options.out.expanduser().resolve()
     if not 0 <= options.fold < max(options.folds, 1):
         parser.error(f"--fold {options.fold}: give a number from 0 to {max(options.folds, 1) - 1}")
     return options

@@ -33,7 +33,15 @@ def main(argv=None):
     commandline.add_places(parser, reads=False)
     options = parser.parse_args(argv)
     try:
-        lines, remedy = check(options.folder, options.out / "data", options.list)
+        out = commandline.place(options.out, [f"folder:{options.folder}"])
+        if options.list:
+            if options.list.is_dir():
+                raise InputError(f"--list {options.list}: a folder; give the file to write.")
+            commandline.place(options.list.parent, option="--list, folder")
+    except InputError as problem:
+        parser.error(str(problem))
+    try:
+        lines, remedy = check(options.folder, out / "data", options.list)
     except InputError as problem:
         lines, remedy = [], str(problem)
     verdict = f"Not usable as it is: {remedy}" if remedy else "Usable as it is."

@@ -1,10 +1,12 @@
 """The command line that every experiment shares, with help that teaches."""
 
 import argparse
+import os
+import tempfile
 import textwrap
 from pathlib import Path
 
-from smears import published, sources, splits
+from smears import InputError, published, sources, splits
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("quick", "laptop", "paper")
@@ -78,6 +80,10 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
         more(parser)
     options = _finish(parser, parser.parse_args(argv))
     _check_weights(parser, options, studies)
+    try:
+        options.out = place(options.out, [*options.data, options.external or ""])
+    except InputError as problem:
+        parser.error(str(problem))
     return options
 
 
@@ -157,6 +163,45 @@ def add_places(parser, reads=True):
     )  # fmt: skip
 
 
+def place(folder, data=(), option="--out"):
+    """Make the folder that results go to, before work is done that could not be kept.
+
+    Args:
+        folder: pathlib.Path. data: list of "NAME[:PATH]", the pictures that are read.
+        option: what it was given with.
+
+    Returns:
+        pathlib.Path, absolute.
+
+    Raises:
+        InputError: it cannot be made or written, or lies in a folder of `data`.
+    """
+    folder = _absolute(folder)
+    for path in filter(None, (spec.partition(":")[2] for spec in data)):
+        if folder.is_relative_to(_absolute(path)):
+            raise InputError(
+                f"{option} {folder} lies in the data folder {path}, where what is written would "
+                "be read as pictures: give a folder outside of it."
+            )
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{option} {folder}: a file, not a folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        # Rights alone do not tell: a whole disk may be read-only.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise InputError(
+            f"{option} {folder} cannot be written ({problem.strerror}): give another folder."
+        ) from problem
+    return folder
+
+
+def _absolute(path):
+    """Like Path.resolve, which raises on links in a circle and on homes of nobody."""
+    return Path(os.path.realpath(os.path.expanduser(path)))
+
+
 def positive(text):
     """A whole number from 1 on, as a type of argparse."""
     if not text.isdecimal() or int(text) < 1:
@@ -180,14 +225,11 @@ def _finish(parser, options):
     if options.profile is None:
         options.profile = "paper" if _gpu() else "quick"
     options.seeds = list(range(options.seeds or (3 if options.profile == "paper" else 1)))
-    options.out = options.out.expanduser().resolve()
-    if options.out.exists() and not options.out.is_dir():
-        parser.error(f"--out {options.out}: a file, not a folder")
     given = {}
     for text in options.weights:
-        row, _, file = text.rpartition("=") if not Path(text).exists() else ("", "", text)
+        row, _, file = text.rpartition("=") if not os.path.exists(text) else ("", "", text)
         path = Path(file).expanduser().resolve()
-        if not path.exists():
+        if not os.path.exists(path):
             parser.error(f"--weights {text}: {path} does not exist")
         given[row] = path
     options.weights = given

@@ -1,5 +1,6 @@
 """Recognise how somebody's pictures lie in a folder, and say what to do where it cannot be read."""
 
+import csv
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -322,7 +323,7 @@ def _guessed(path):
         table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False,
                             encoding="utf-8-sig")  # fmt: skip
         files = listing.pictures(path.parent)
-    except (OSError, ValueError, pd.errors.ParserError, SourceError):
+    except (OSError, ValueError, csv.Error, pd.errors.ParserError, SourceError):
         return []
     known = {}
     for file in files:

@@ -25,12 +25,12 @@ def main(package, load, explainers, argv=None):
     """
     options = _parse(package, explainers, argv)
     with exits():
+        out = commandline.place(options.out)
         run = Run.read(options.model.parent if options.model.suffix == ".keras" else options.model)
         from smears import backend
 
         backend.start()
         classifier = load(run)
-        out = options.out.expanduser().resolve()
         answers = predict.answer(classifier, options.images, out / "overlays", options.explain)
         _write(answers, classifier, run, out, options.explain or "")
     return _tell(answers, out)

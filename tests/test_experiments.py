@@ -142,6 +142,31 @@ def test_a_contact_sheet_shows_a_row_of_pictures_a_class(main, pictures, tmp_pat
         assert sheet.width / 3 == pytest.approx(sheet.height / classes, rel=0.3)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "folder:set", "--out", "set/out"], "lies in the data folder"),
+        (["--data", "folder:set", "--out", "set/source/1.png"], "lies in the data folder"),
+        (["--data", "folder:set", "--out", "file"], "a file, not a folder"),
+        (["--data", "folder:set", "--out", "o"], "no class can be called source"),
+        (["--data", "folder:loop", "--out", "o"], "loop not found"),
+        (["--columns", "0"], "whole number from 1"),
+        (["--columns", "-1"], "whole number from 1"),
+    ],
+)
+def test_a_contact_sheet_refuses_with_one_message(main, tmp_path, capsys, arguments, message):
+    for label in ("source", "normal"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        Image.fromarray(drawn.draw("CLL", 9, 9, 40)[0]).save(tmp_path / "set" / label / "1.png")
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SystemExit) as end:
+        main("contact_sheet.py", *arguments)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+    assert len(list((tmp_path / "set").rglob("*"))) == 4
+
+
 @pytest.mark.slow
 def test_leugan_alone_writes_table_figure_and_grid_and_is_not_trained_twice(tmp_path):
     command = ("synthesis.py", "--epochs", 1, "--out", tmp_path / "o")

@@ -69,8 +69,8 @@ def read(spec, cache, **settings):
     module = import_module(SOURCES[name])
     if name == "drawn":
         return module.read(None, Path(cache), **settings)
-    folder = Path(path).expanduser().resolve()
-    # os.path.exists: pathlib's raises where a folder above may not be entered.
+    # os.path: pathlib raises on links in a circle, and where a folder above may not be entered.
+    folder = Path(os.path.realpath(os.path.expanduser(path)))
     if not path or not os.path.exists(folder):
         what = f"{folder} not found" if path else "no path given"
         raise SourceError(

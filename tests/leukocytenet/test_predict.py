@@ -122,6 +122,18 @@ def test_nothing_but_bad_files_ends_with_2(run, tmp_path, capsys):
     assert "no pictures" in capsys.readouterr().err
 
 
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_predicted(
+    run, smears_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(predict, "answer", lambda *given: pytest.fail("predicted first"))
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(SystemExit) as end:
+            _predict(run, out, smears_folder)
+        assert end.value.code == 2
+        assert f"--out {out}" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_no_run_is_refused_with_the_remedy(smears_folder, tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         command.main(["--model", str(tmp_path), str(smears_folder), "--out", str(tmp_path / "o")])

@@ -112,6 +112,15 @@ def test_a_list_in_our_columns_is_found_in_the_folder_and_given_itself(look, fil
         assert f"--data csv:{folder / 'list.csv'}" in out
 
 
+def test_an_empty_list_is_refused_wherever_it_lies(look, fill, tmp_path):
+    fill(tmp_path / "mine", [f"cells/{n}.png" for n in range(4)])
+    (tmp_path / "mine" / "empty.csv").touch()
+    for place in ("mine", "mine/empty.csv"):
+        code, _, last = look(tmp_path / place)
+        assert code == 1
+        assert last.startswith("Not usable as it is: ")
+
+
 def test_pictures_without_labels_get_a_list_to_fill_in(look, fill, tmp_path):
     folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(4)])
     code, _, last = look(folder)
@@ -323,3 +332,111 @@ def test_nothing_is_written_into_the_folder(look, fill, tmp_path):
     assert sorted(folder.rglob("*")) == before
     assert layouts.recognise(folder).spec == f"folder:{folder}"
     assert check.check(folder, tmp_path / "c")[1] == ""
+
+
+def test_people_of_two_classes_stand_on_one_side(look, fill, tmp_path):
+    for label, people in (("blast", range(8)), ("normal", range(1, 10))):
+        fill(tmp_path / "mine" / label, [f"patient{p}/{n}.png" for p in people for n in range(2)])
+    code, out, _ = look(tmp_path / "mine")
+    assert code == 0
+    assert "10 known subjects; audit: nothing on two sides" in out
+    assert "7 of these names stand in several class folders" in out
+
+
+def test_the_same_people_in_each_class_folder_are_not_taken_for_classes(look, fill, tmp_path):
+    names = [f"{label}/patient{p}/{n}.png" for label in ("AML", "normal") for p in range(8)
+             for n in range(2)]  # fmt: skip
+    code, out, _ = look(fill(tmp_path / "mine", names))
+    assert code == 0
+    assert "(AML, normal), in each the same 8 folders (patient0" in out
+    assert "classes: 2, 8 subjects" in out
+
+
+def test_few_people_in_each_class_folder_become_subjects_of_a_list(look, fill, tmp_path):
+    names = [f"{label}/p{p}/{n}.png" for label in ("AML", "normal") for p in range(3)
+             for n in range(2)]  # fmt: skip
+    _, out, _ = look(fill(tmp_path / "mine", names), "--list", str(tmp_path / "l.csv"))
+    assert "the same 3 folders (p0, p1, p2), taken for people" in out
+    table = pd.read_csv(tmp_path / "l.csv")
+    assert set(table["label"]) == {"AML", "normal"}
+    assert set(table["subject"]) == {"p0", "p1", "p2"}
+
+
+def test_numbered_folders_round_the_same_classes_are_people(look, fill, tmp_path):
+    names = [f"{p}/{label}/1.png" for label in ("AML", "normal") for p in range(6)]
+    _, out, _ = look(fill(tmp_path / "mine", names), "--list", str(tmp_path / "l.csv"))
+    assert "or else" not in out
+    assert set(pd.read_csv(tmp_path / "l.csv")["label"]) == {"AML", "normal"}
+    assert pd.read_csv(tmp_path / "l.csv")["subject"].nunique() == 6
+
+
+def test_two_levels_that_names_do_not_tell_apart_are_named_both_ways(look, fill, tmp_path):
+    for top in ("AML", "normal"):
+        fill(tmp_path / "mine" / top, _classes("Meier", "Schmid"))
+    _, out, last = look(tmp_path / "mine")
+    assert "class folders (Meier, Schmid) in each of 2 folders; or else folders of people" in out
+    assert f"if the outer folders are the classes, give --data 'folder:{tmp_path / 'mine'}'" in last
+
+
+def test_parts_inside_class_folders_are_no_classes(look, fill, tmp_path):
+    for label in ("AML", "normal"):
+        fill(tmp_path / "mine" / label, _classes("train", "test"))
+    look(tmp_path / "mine", "--list", str(tmp_path / "l.csv"))
+    table = pd.read_csv(tmp_path / "l.csv")
+    assert set(table["label"]) == {"AML", "normal"}
+    assert set(table["part"]) == {"train", "test"}
+
+
+def _masks(tmp_path):
+    """Dict picture -> mask ("" for none) of the list that was written, both below `mine`."""
+    table = pd.read_csv(tmp_path / "l.csv", keep_default_na=False)
+    masks = table["mask"] if "mask" in table else [""] * len(table)
+    pairs = zip(table["path"], masks, strict=True)
+    return {path.removeprefix("mine/"): mask.removeprefix("mine/") for path, mask in pairs}
+
+
+@pytest.mark.parametrize(
+    ("picture", "mask"),
+    [("{}/{}.png", "{}/{}_mask.png"), ("{}/{}.png", "masks/{}/{}.png"),
+     ("images/{}/{}.png", "masks/{}/{}.png"), ("{}/images/{}.png", "{}/masks/{}.png")],
+)  # fmt: skip
+def test_masks_are_those_of_the_same_class_where_names_recur(look, fill, tmp_path, picture, mask):
+    pairs = {picture.format(c, n): mask.format(c, n) for c in ("AML", "normal") for n in range(3)}
+    folder = fill(tmp_path / "mine", [*pairs, *pairs.values()])
+    _, out, _ = look(folder, "--list", str(tmp_path / "l.csv"))
+    assert "6 pictures, 6 masks, 6 joined by name." in out
+    assert _masks(tmp_path) == pairs
+
+
+def test_masks_that_may_be_several_pictures_are_left_out_and_counted(look, fill, tmp_path):
+    names = ["AML/0.png", "normal/0.png", "normal/1.png", "normal/2.png"]
+    folder = fill(tmp_path / "mine", [*names, "masks/0.png", "masks/1.png"])
+    _, out, _ = look(folder, "--list", str(tmp_path / "l.csv"))
+    assert "4 pictures, 2 masks, 1 joined by name, 2 ambiguous and left without a mask" in out
+    assert _masks(tmp_path) == dict.fromkeys(names, "") | {"normal/1.png": "masks/1.png"}
+
+
+def test_a_mask_left_over_in_one_class_is_not_joined_with_a_picture_of_another(
+    look, fill, tmp_path
+):
+    names = ["AML/0.png", "AML/1.png", "normal/0.png"]
+    folder = fill(tmp_path / "mine", [*names, "normal/0_mask.png", "normal/1_mask.png"])
+    _, out, _ = look(folder, "--list", str(tmp_path / "l.csv"))
+    assert "1 joined by name, 1 ambiguous" in out
+    assert _masks(tmp_path) == dict.fromkeys(names, "") | {"normal/0.png": "normal/0_mask.png"}
+
+
+def test_two_masks_of_one_picture_are_ambiguous(look, fill, tmp_path):
+    names = ["AML/0.png", "AML/0_mask.png", "AML/0_seg.png", "normal/1.png", "normal/1_mask.png"]
+    _, out, _ = look(fill(tmp_path / "mine", names), "--list", str(tmp_path / "l.csv"))
+    assert "1 joined by name, 1 ambiguous" in out
+
+
+def test_a_split_that_is_made_keeps_its_parts_beside_masks(look, fill, tmp_path):
+    names = [f"{part}/{c}/0.png" for part in ("train", "test") for c in ("AML", "normal")]
+    folder = fill(tmp_path / "mine", [*names, *(f"masks/{name}" for name in names)])
+    _, out, _ = look(folder, "--list", str(tmp_path / "l.csv"))
+    assert "4 joined by name." in out
+    table = pd.read_csv(tmp_path / "l.csv")
+    assert set(table["label"]) == {"AML", "normal"}
+    assert set(table["part"]) == {"train", "test"}

@@ -215,6 +215,11 @@ def test_data_that_is_not_there_ends_with_2_and_one_message(out, capsys, argumen
         (["--weights", "/no/such/file.h5"], "/no/such/file.h5 does not exist"),
         (["--weights", "VGG19=/no/such/file.h5"], "/no/such/file.h5 does not exist"),
         (["--out", __file__], "a file, not a folder"),
+        (["--out", f"{__file__}/out"], "cannot be written"),
+        (
+            ["--data", f"folder:{Path(__file__).parent}", "--out", f"{Path(__file__).parent}/out"],
+            "lies in the data folder",
+        ),
         (["--external", "pbc:/x"], "unrecognized arguments"),
         (["--sceds", "1"], "unrecognized arguments"),
     ],

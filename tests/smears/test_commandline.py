@@ -1,0 +1,79 @@
+"""Where results go is settled before any work is done for them."""
+
+import os
+import sys
+
+import pytest
+
+from smears import InputError, check, commandline
+
+
+def test_the_folder_is_made_and_comes_back_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = commandline.place(commandline.Path("a/b"), ["drawn", f"folder:{tmp_path / 'set'}"])
+    assert place == tmp_path / "a" / "b"
+    assert place.is_dir()
+    assert not list(place.iterdir())
+
+
+@pytest.mark.parametrize("inside", ["", "out", "class/out"])
+def test_a_folder_in_the_data_is_refused_and_not_made(tmp_path, inside):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    for data in ("set", "link"):
+        with pytest.raises(InputError, match=r"lies in the data folder .*outside"):
+            commandline.place(tmp_path / "set" / inside, [f"folder:{tmp_path / data}"])
+    assert not list((tmp_path / "set").iterdir())
+    assert commandline.place(tmp_path / "set 2", [f"folder:{tmp_path / 'set'}"]).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("file", "a file, not a folder"), ("file/out", r"cannot be written \(Not a directory\)")],
+)
+def test_a_file_in_the_way_is_named(tmp_path, place, message):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=message):
+        commandline.place(tmp_path / place)
+
+
+def test_a_folder_that_may_not_be_written_is_named_with_the_remedy(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied", dir)
+
+    # The tests may run as root, who may write everywhere; so the system's answer is played.
+    monkeypatch.setattr(commandline.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match=r"\(Permission denied\): give another folder"):
+        commandline.place(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(InputError, match="cannot be written"):
+            commandline.place(tmp_path / "out")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "{}/set/out"], "lies in the data folder"),
+        (["--out", "{}/file"], "a file, not a folder"),
+        (["--out", "{}/file/out"], "cannot be written"),
+        (["--out", "{}/out", "--list", "{}/file/list.csv"], "--list, folder"),
+        (["--out", "{}/out", "--list", "{}"], "give the file to write"),
+    ],
+)
+def test_the_check_refuses_a_place_that_cannot_be_written(
+    tmp_path, write_picture, capsys, arguments, message
+):
+    write_picture(tmp_path / "set" / "a" / "1.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as end:
+        check.main([str(tmp_path / "set"), *(text.format(tmp_path) for text in arguments)])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "set").rglob("*")) == ["1.png", "a"]
