@@ -11,7 +11,7 @@ from PIL import Image
 
 from smears.images import ENDINGS
 from smears.sources import allidb, ash, cnmc, listing, manifest, pbc, snam, taleqani, zheng
-from smears.sources.folder import LEAST
+from smears.sources.folder import LEAST, MASK_FOLDERS, PARTS
 from smears.sources.listing import STRAYS, SourceError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".rar", ".7z")
@@ -27,12 +27,8 @@ OTHERS = {
     ".npz": "give the .npz file itself if it is BloodMNIST's",
 }  # fmt: skip
 
-PARTS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation",
-    "validation": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
 MASKS = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_gt")
-MASK_FOLDERS = {"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth"}
+PICTURE_FOLDERS = {"image", "images"}
 LABELS = ("label", "labels", "class", "category", "diagnosis", "target", "type", "cell_type", "y")
 SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "person", "case", "case_id")
 SPLITS = ("part", "split", "set", "subset", "partition")
@@ -216,19 +212,78 @@ def _general(folder, found):
     if len(tops) == 1:
         return _wrapped(folder, found, tops[0])
     inner = [{place[1] for place in places if place[0] == top and len(place) > 2} for top in tops]
-    if all(len(names) > 1 and names == inner[0] for names in inner):
-        return Layout(
-            f"class folders ({', '.join(sorted(inner[0])[:4])}) in each of {len(tops)} folders",
-            remedy="write their list, in which the inner folder is the class"
-            f"{' and the outer one the person' * (len(tops) >= LEAST)}: {_command(folder)}",
-            rows=tuple(
-                # So many are people; fewer may be hospitals or days.
-                _row(path, place[1], subject=place[0] if len(tops) >= LEAST else "")
-                for path, place in zip(found, places, strict=True)
-            ),
-        )
+    same = all(len(names) > 1 and names == inner[0] for names in inner)
+    if same and min(map(len, places)) > 2:
+        return _two_levels(folder, found, tops, sorted(inner[0]))
     what = "class folders" + (", with folders in them" if any(inner) else "")
     return Layout(what, f"folder:{folder}")
+
+
+def _two_levels(folder, found, tops, inner):
+    """The same folders in each folder: classes of several people, or people of several classes."""
+    places = [path.relative_to(folder).parts for path in found]
+    if all(name.lower() in PARTS for name in inner):
+        rows = [
+            _row(path, place[0], part=PARTS[place[1].lower()])
+            for path, place in zip(found, places, strict=True)
+        ]
+        return Layout(
+            f"class folders with a split that is already made: {', '.join(inner)}",
+            remedy=f"write its list, which keeps the parts: {_command(folder)}", rows=tuple(rows),
+        )  # fmt: skip
+    outside, inside = _numbered(tops), _numbered(inner)
+    if inside and not outside:
+        return _people_inside(folder, found, tops, inner)
+    # So many are people; fewer may be hospitals or days.
+    people = len(tops) >= LEAST
+    what = f"class folders ({_some(inner)}) in each of {len(tops)} folders"
+    remedy = (
+        "write their list, in which the inner folder is the class"
+        f"{' and the outer one the person' * people}: {_command(folder)}"
+    )
+    if inside or not outside:
+        what += f"; or else folders of people in each of the class folders ({_some(tops)})"
+        remedy += f"; or, if the outer folders are the classes, give --data 'folder:{folder}'"
+    return Layout(
+        what, remedy=remedy,
+        rows=tuple(
+            _row(path, place[1], subject=place[0] if people else "")
+            for path, place in zip(found, places, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def _people_inside(folder, found, tops, inner):
+    """Folders of the same people in each class folder; of few people a list, as they may be types.
+
+    `smears.sources.folder` keeps people apart from `LEAST` on.
+    """
+    what = (
+        f"class folders ({_some(tops)}), in each the same {len(inner)} folders ({_some(inner)}), "
+        "taken for people"
+    )
+    if len(inner) >= LEAST:
+        return Layout(what, f"folder:{folder}")
+    places = [path.relative_to(folder).parts for path in found]
+    return Layout(
+        what,
+        remedy="write their list, in which the outer folder is the label and the inner one the "
+        "subject (if it is the other way round, exchange these two words in its first line): "
+        f"{_command(folder)}",
+        rows=tuple(
+            _row(path, place[0], subject=place[1])
+            for path, place in zip(found, places, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def _numbered(names):
+    """Whether most of the names hold a digit, as those of people do and of classes seldom."""
+    return 2 * sum(any(sign.isdigit() for sign in name) for name in names) > len(names)
+
+
+def _some(names):
+    return ", ".join(names[:4]) + " ..." * (len(names) > 4)
 
 
 def _row(path, label, **more):
@@ -274,23 +329,64 @@ def _is_mask(path, folder):
 
 def _with_masks(folder, found, masks):
     """Pictures and their masks: a list joins them by name."""
-    own = {_bare(path): path for path in masks}
-    pictures = [path for path in found if path not in set(masks)]
+    known = set(masks)
+    pictures = [path for path in found if path not in known]
+    own, doubtful = _joined(folder, pictures, masks)
+    places = [_place(folder, path) for path in pictures]
+    made = all(place and place[0].lower() in PARTS for place in places)
     rows = []
-    for path in pictures:
-        place = path.relative_to(folder).parts[:-1]
-        label = next((part for part in place if part.lower() not in ("images", "image")), "")
-        mask = own.get(_bare(path))
-        rows.append(_row(path, label, mask=mask or ""))
-    joined = sum(bool(row["mask"]) for row in rows)
+    for path, place in zip(pictures, places, strict=True):
+        part, place = (PARTS[place[0].lower()], place[1:]) if made else ("", place)
+        label = place[0] if place else ""
+        rows.append(_row(path, label, part=part, mask=own.get(path, "")))
     note = "" if all(row["label"] for row in rows) else ", and fill in its labels"
+    unsure = f", {doubtful} ambiguous and left without a mask" * (doubtful > 0)
     return Layout(
-        f"pictures and masks mixed: {len(pictures)} pictures, {len(masks)} masks, {joined} joined "
-        "by name",
+        f"pictures and masks mixed: {len(pictures)} pictures, {len(masks)} masks, {len(own)} "
+        f"joined by name{unsure}",
         remedy=f"write the list that tells them apart{note}: {_command(folder)}" if rows
         else "there are masks and no pictures: give the pictures' folder.",
         rows=tuple(rows),
     )  # fmt: skip
+
+
+def _joined(folder, pictures, masks):
+    """Masks of pictures: by folder and name, or by the name alone where only one can be meant.
+
+    Returns:
+        (dict picture -> mask, number of pictures for which several masks may be meant, or whose
+        mask may be another picture's).
+    """
+    place = {path: tuple(map(str.lower, _place(folder, path))) for path in [*pictures, *masks]}
+    lived_in = {place[path] for path in pictures} - {()}
+
+    def fits(picture, mask):
+        """Not where the mask lies among the pictures of another folder, as of another class."""
+        return place[mask] == place[picture] or place[mask] not in lived_in
+
+    own, doubtful = {}, 0
+    for key in (lambda path: (place[path], _bare(path)), _bare):
+        taken = set(own.values())
+        left = [path for path in pictures if path not in own]
+        there = {}
+        for mask in masks:
+            if mask not in taken:
+                there.setdefault(key(mask), []).append(mask)
+        wanted = Counter(map(key, left))
+        meant = {path: there[key(path)] for path in left if key(path) in there}
+        clear = {
+            path: few[0] for path, few in meant.items()
+            if len(few) == 1 == wanted[key(path)] and fits(path, few[0])
+        }  # fmt: skip
+        own |= clear
+        doubtful = len(meant) - len(clear)
+    return own, doubtful
+
+
+def _place(folder, path):
+    """The folders of a picture or mask below `folder`, without those that tell which it is."""
+    names = path.relative_to(folder).parts[:-1]
+    return [name for name in names if name.lower() not in MASK_FOLDERS | PICTURE_FOLDERS]
 
 
 def _bare(path):

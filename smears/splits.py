@@ -17,6 +17,11 @@ from smears.runs import names
 
 PARTS = ("train", "validation", "test")
 UNITS = ("subject", "source", "image")
+# What stands apart in a split by each unit.
+APART = {
+    "subject": "independent subjects or source images", "source": "independent source images",
+    "image": "pictures",
+}  # fmt: skip
 
 # Two pictures count as near-duplicates when their 256-bit difference hashes differ in at most
 # this many bits and their mean colours in at most this many grey levels.
@@ -25,6 +30,7 @@ COLOUR_LEVELS = 2.0
 COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
 
 SHUFFLES = 20
+LEAST = 3  # subjects that a class needs: one a part
 
 
 class LeakError(InputError):
@@ -121,7 +127,7 @@ def folds(frame, count, by="subject", seed=0):
         List of Series as from `split`; a quarter of what is not tested is for validation.
 
     Raises:
-        InputError: fewer independent subjects than folds, or no official folds.
+        InputError: a class has fewer independent subjects than folds, or no official folds.
     """
     unit = groups(frame, by)
     if count == "official":
@@ -133,6 +139,7 @@ def folds(frame, count, by="subject", seed=0):
                 "--folds 5 makes five of our own."
             )
     else:
+        _check_folds(frame["label"], unit, count, by)
         names = [f"fold {number}" for number in range(1, count + 1)]
         fold = _folds(frame["label"], unit, names, count, seed, by)
     found = []
@@ -142,6 +149,20 @@ def folds(frame, count, by="subject", seed=0):
         parts[rest] = _folds(frame["label"].iloc[rest], unit[rest], ("validation",), 4, seed, by)
         found.append(pd.Series(parts, frame.index, name="part"))
     return found
+
+
+def _check_folds(labels, unit, count, by):
+    """Refuse more folds than a class can fill: each tests at least one unit of every class."""
+    counts = pd.Series(unit).groupby(labels.to_numpy()).nunique()
+    label, fewest = counts.idxmin(), counts.min()
+    if fewest >= count:
+        return
+    remedy = "add data or leave the class out"
+    if fewest >= LEAST:
+        remedy = f"use --folds {fewest} or fewer"
+    if by != "image" and labels.value_counts().min() >= count:
+        remedy += ", or use --split image and say so with the result"
+    raise InputError(f"--folds {count}: {label} has only {fewest} {APART[by]}: {remedy}.")
 
 
 def _chain(code):
@@ -158,9 +179,10 @@ def _folds(labels, unit, names, count, seed, by):
         return np.array([], dtype=object)
     if len(np.unique(unit)) < count:
         raise InputError(
-            f"only {len(np.unique(unit))} independent subjects or source images: a split needs at "
-            f"least {count}. Add data"
-            + (", or use --split image and say so with the result." if by != "image" else ".")
+            f"only {len(np.unique(unit))} {APART[by]}: a split needs at least {count}. Add data"
+            + ", or use --split image and say so with the result"
+            * (by != "image" and len(labels) >= count)
+            + "."
         )
     code = np.unique(labels, return_inverse=True)[1]
     best, least = None, np.inf
@@ -212,13 +234,14 @@ class Audit:
     failures: tuple[str, ...]
 
 
-def audit(frame, parts, by="subject"):
+def audit(frame, parts, by="subject", *, count=0):
     """Look for pictures, subjects or copies that stand on two sides of a split.
 
     Args:
         frame: catalogue. parts: Series from `split` on the same index.
         by: how the split was made. With "image", subjects and copies on two sides are what the
             paper's protocol brings: they are counted in the line, not failures.
+        count: of the folds of which this is one, see `folds`; 0: one split.
 
     Data sets that show the same cells (`smears.sources.KIN`) leak however they are split.
 
@@ -247,13 +270,7 @@ def audit(frame, parts, by="subject"):
         failures.append(
             f"{len(made)} generated or augmented pictures outside training: {_some(made['path'])}"
         )
-    for part in PARTS:
-        missing = sorted(set(frame["label"]) - set(frame["label"][sides == part]))
-        if missing:
-            failures.append(
-                f"no {part} picture of {', '.join(missing)}: the class needs at least three "
-                "subjects or source images; add data or leave the class out"
-            )
+    failures += _lacking(frame, sides, by, count)
     counts = [f"{what} on two sides ({len(found)})" for what, found in leaks.items()]
     if by != "image":
         failures += [f"{what} on two sides: {_some(found)}" for what, found in leaks.items()]
@@ -265,6 +282,36 @@ def audit(frame, parts, by="subject"):
         f"{known if known else 'no'} known subjects; audit: {verdict}."
     )
     return Audit(line, tuple(failures))
+
+
+def _lacking(frame, sides, by, count):
+    """A failure for each part and reason for which classes have no picture in the part."""
+    found, unit = {}, None
+    for part in PARTS:
+        for label in sorted(set(frame["label"]) - set(frame["label"][sides == part])):
+            unit = groups(frame, by) if unit is None else unit
+            rows = (frame["label"] == label).to_numpy()
+            reason = _reason(set(frame["part"][rows]), len(np.unique(unit[rows])), part, by, count)
+            found.setdefault((part, reason), []).append(label)
+    return [
+        f"no {part} picture of {', '.join(labels)}: {reason}"
+        for (part, reason), labels in found.items()
+    ]
+
+
+def _reason(official, units, part, by, count):
+    """Why a class of so many units and these official parts has none in a part; what to do."""
+    if units < LEAST:
+        return (
+            f"the class needs at least three {APART[by].removeprefix('independent ')}; add data "
+            "or leave the class out"
+        )
+    if not count and official <= set(PARTS) and part not in official:
+        return (
+            f"the official parts hold none; mark some lines {part}, or leave the column part empty"
+        )
+    fewer = "" if count in (0, "official") else "use fewer --folds, "
+    return f"its {units} {APART[by]} do not reach it; {fewer}add data or leave the class out"
 
 
 def _on_two_sides(values, sides):
@@ -301,7 +348,7 @@ def stored(frame, fingerprint, folder, by="subject", *, share=5, count=0, seed=0
     if not count:
         paths = [stem.with_name(f"{stem.name}.csv")]
         if not paths[0].exists():
-            return [_kept(frame, split(frame, by, seed, share), paths[0], by)]
+            return [_kept(frame, split(frame, by, seed, share), paths[0], by, count)]
     else:
         paths = sorted(stem.parent.glob(f"{stem.name}-{count}-fold-*-of-*.csv"), key=_number)
         total = int(paths[0].stem.rpartition("-")[2]) if paths else 0
@@ -311,10 +358,11 @@ def stored(frame, fingerprint, folder, by="subject", *, share=5, count=0, seed=0
                 _kept(
                     frame, parts,
                     stem.with_name(f"{stem.name}-{count}-fold-{number}-of-{len(made)}.csv"), by,
+                    count,
                 )
                 for number, parts in enumerate(made, 1)
             ]  # fmt: skip
-    return [_kept(frame, _read(frame, path), path, by) for path in paths]
+    return [_kept(frame, _read(frame, path), path, by, count) for path in paths]
 
 
 def _number(path):
@@ -334,9 +382,9 @@ def _read(frame, path):
     return parts
 
 
-def _kept(frame, parts, path, by):
+def _kept(frame, parts, path, by, count):
     """(parts, audit, checksum) of a split, written to its file if that is not there."""
-    result = audit(frame, parts, by)
+    result = audit(frame, parts, by, count=count)
     if result.failures:
         raise LeakError("The split leaks or lacks something:\n- " + "\n- ".join(result.failures))
     if not path.exists():

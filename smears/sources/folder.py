@@ -1,14 +1,26 @@
 """Any folder of class folders: `<folder>/<class>/<picture>`; the class is the folder's name.
 
-Folders inside the class folders, `<class>/<person>/<picture>`, are taken for people or source
-pictures, so that none stands on two sides of a split.
+Folders inside the class folders, `<class>/<person>/[<slide>/]<picture>`, are taken for people,
+folders of one name for one person whatever their class, so that none stands on two sides of a
+split.
 """
 
 from smears.sources.listing import SourceError, frame, pictures
 
-LEAST = 5  # inner folders of each class from which a split can keep them apart
+LEAST = 5  # people of each class from which a split can keep them apart
+# Folders that hold no class: those of a split that is made already -> their part, and masks.
+PARTS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation",
+    "validation": "validation", "test": "test", "testing": "test",
+}  # fmt: skip
+MASK_FOLDERS = {"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth"}
 HOW_TO_GET = "It must hold one folder a class, with that class's pictures in it."
 KEPT = "folders inside the class folders are taken for people: none stands on two sides of a split"
+SHARED = (
+    "{} of these names stand in several class folders and count as one person each: if they are "
+    "different people, more is kept together than need be"
+)
+ALONE = "{} pictures lie in no such folder and count alone"
 TOO_FEW = (
     f"a class has fewer than {LEAST} folders inside, so each picture counts alone and pictures of "
     "one such folder may stand on both sides; a list with a column subject (csv) keeps people apart"
@@ -16,27 +28,57 @@ TOO_FEW = (
 
 
 def read(folder, cache):
-    """Rows of `folder/<class>/.../<picture>`; a source is a folder inside a class, or a picture.
+    """Rows of `folder/<class>/[<person>/...]<picture>`.
 
-    Folders count where every class has `LEAST` of them or more; `attrs["notes"]` tells.
+    The person is the subject and the picture's own folder its source where every class has
+    `LEAST` people or more; `attrs["notes"]` tells. Else each picture is a source of its own.
+
+    Raises:
+        SourceError: a picture outside any class folder, or folders that hold parts or masks.
     """
     places = {path: path.relative_to(folder) for path in pictures(folder, HOW_TO_GET)}
-    inner = {}
+    people = {}
     for path, place in places.items():
         if len(place.parts) < 2:
             raise SourceError(f"{path} lies outside any class folder. {HOW_TO_GET}")
-        inner.setdefault(place.parts[0], set()).add(place.parent)
-    deep = any(len(place.parts) > 2 for place in places.values())
-    kept = deep and min(map(len, inner.values())) >= LEAST
-    table = frame(
-        [
-            {
-                "path": path, "label": place.parts[0],
-                "source": f"folder:{(place.parent if kept else place).as_posix()}",
-            }
-            for path, place in places.items()
-        ]
-    )  # fmt: skip
+        people.setdefault(place.parts[0], set()).update(place.parts[1:-1][:1])
+    _refuse_other_folders(folder, places.values())
+    deep = any(people.values())
+    kept = min(map(len, people.values())) >= LEAST
+    table = frame([_row(path, place, kept) for path, place in places.items()])
     if deep:
-        table.attrs["notes"] = [KEPT if kept else TOO_FEW]
+        table.attrs["notes"] = [_note(people, places.values()) if kept else TOO_FEW]
     return table
+
+
+def _refuse_other_folders(folder, places):
+    tops = {place.parts[0] for place in places}
+    masks = {n for place in places for n in place.parts[:-1] if n.lower() in MASK_FOLDERS}
+    if masks:
+        what = f"folders {', '.join(sorted(masks))} in {folder} hold masks, not pictures"
+    elif all(name.lower() in PARTS for name in tops):
+        what = f"folders {', '.join(sorted(tops))} in {folder} are parts of a split, not classes"
+    else:
+        return
+    raise SourceError(
+        f"{what}: write a list of the pictures, python -m smears check "
+        f'"{folder}" --list list.csv, and give --data csv:list.csv.'
+    )
+
+
+def _row(path, place, kept):
+    person = place.parts[1] if kept and len(place.parts) > 2 else ""
+    return {
+        "path": path, "label": place.parts[0],
+        "subject": f"folder:{person}" if person else "",
+        "source": f"folder:{(place.parent if person else place).as_posix()}",
+    }  # fmt: skip
+
+
+def _note(people, places):
+    """What is kept apart, and what of that rests on names alone."""
+    names = [name for own in people.values() for name in own]
+    shared = len({name for name in names if names.count(name) > 1})
+    alone = sum(len(place.parts) == 2 for place in places)
+    more = [SHARED.format(shared)] * (shared > 0) + [ALONE.format(alone)] * (alone > 0)
+    return "; ".join([KEPT, *more])

@@ -203,3 +203,40 @@ def test_round_cells_on_black_are_not_taken_for_copies_of_each_other():
     frame = pd.DataFrame({"dhash": hashes}).assign(**dict.fromkeys(splits.COLOURS, 100.0))
     # A copy at half the light is found; of the others, which differ inside the cell, none is.
     assert splits.near_duplicates(frame).tolist() == [[i, i + 1] for i in range(0, 60, 2)]
+
+
+def test_more_folds_than_a_class_can_fill_are_refused_with_the_number_that_fits(tmp_path):
+    frame = _catalogue(classes=2, subjects=12, images=1)
+    with pytest.raises(splits.InputError, match=r"--folds 20: class0 has only 12.*--folds 12 or"):
+        splits.stored(frame, "mark", tmp_path, count=20)
+    assert len(splits.stored(frame, "mark", tmp_path, count=12)) == 12
+
+
+@pytest.mark.parametrize(("images", "offered"), [(1, False), (4, True)])
+def test_a_split_by_image_is_offered_only_where_it_helps(images, offered):
+    frame = _catalogue(classes=2, subjects=12, images=images)
+    with pytest.raises(splits.InputError) as refusal:
+        splits.folds(frame, 40)
+    assert ("--split image" in str(refusal.value)) == offered
+    few = _catalogue(classes=2, subjects=2, images=images)
+    with pytest.raises(splits.InputError) as refusal:
+        splits.split(few)
+    assert ("--split image" in str(refusal.value)) == offered
+
+
+def test_official_parts_without_a_test_part_are_told_as_the_reason():
+    frame = _catalogue(classes=2)
+    frame["part"] = np.where(frame["subject"].str.endswith("9"), "validation", "train")
+    (failure,) = splits.audit(frame, splits.split(frame)).failures
+    assert failure.startswith("no test picture of class0, class1: the official parts hold none")
+    assert "mark some lines test, or leave the column part empty" in failure
+
+
+def test_a_class_that_misses_a_fold_is_not_told_to_have_too_few_subjects():
+    frame = _catalogue(classes=2)
+    parts = splits.split(frame)
+    parts[(frame["label"] == "class1") & (parts == "test")] = "train"
+    (failure,) = splits.audit(frame, parts, count=5).failures
+    assert failure.startswith("no test picture of class1: its 10 independent subjects")
+    assert "fewer --folds" in failure
+    assert "--folds" not in splits.audit(frame, parts).failures[0]

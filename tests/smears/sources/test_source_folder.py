@@ -43,3 +43,49 @@ def test_too_few_of_them_are_no_people_and_it_is_said(put):
     frame = put(*_people("blast", 5), *_people("normal", 4))
     assert frame["source"].nunique() == len(frame)
     assert "may stand on both sides" in frame.attrs["notes"][0]
+
+
+def test_a_person_of_two_classes_or_several_slides_is_one_subject(put):
+    slides = [f"blast/person {n}/slide {k}/1.png" for n in range(5) for k in range(2)]
+    frame = put(*slides, *_people("normal", 6))
+    assert sorted(set(frame["subject"])) == [f"folder:person {n}" for n in range(6)]
+    assert frame["source"].nunique() == 10 + 6
+    assert "5 of these names stand in several class folders" in frame.attrs["notes"][0]
+
+
+def test_names_in_one_class_alone_need_no_warning(put):
+    frame = put(*[name.replace("person", "p") for name in _people("a", 5)], *_people("b", 5))
+    assert frame["subject"].nunique() == 10
+    assert "several class folders" not in frame.attrs["notes"][0]
+
+
+def test_slides_do_not_count_as_people(put):
+    slides = [f"{label}/person {n}/slide {k}/1.png" for label in "ab" for n in range(4)
+              for k in range(3)]  # fmt: skip
+    frame = put(*slides)
+    assert set(frame["subject"]) == {""}
+    assert "may stand on both sides" in frame.attrs["notes"][0]
+
+
+def test_pictures_beside_folders_of_people_count_alone_and_it_is_said(put):
+    frame = put(*_people("blast", 5), *_people("normal", 5), "normal/1.png", "normal/2.png")
+    loose = frame[frame["subject"] == ""]
+    assert loose["source"].tolist() == ["folder:normal/1.png", "folder:normal/2.png"]
+    assert "2 pictures lie in no such folder" in frame.attrs["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (["train/blast/1.png", "Test/normal/1.png"], "Test, train"),
+        (["images/1.png", "masks/1.png"], "masks"),
+        (["blast/images/1.png", "blast/Masks/1.png", "normal/images/1.png"], "Masks"),
+    ],
+)
+def test_folders_that_hold_no_class_are_refused_with_the_command_that_reads_them(
+    put, tmp_path, names, what
+):
+    with pytest.raises(sources.SourceError) as refusal:
+        put(*names)
+    assert str(refusal.value).startswith(f"folders {what} in {tmp_path} ")
+    assert f'python -m smears check "{tmp_path}" --list list.csv' in str(refusal.value)
