@@ -49,7 +49,12 @@ class Files:
     def true_mask(self, index):
         """bool (h, w) of the data set's own mask, or None where it has none."""
         path = self.mask_paths[index]
-        return images.read_mask(path) > 0 if path else None
+        if not path:
+            return None
+        try:
+            return images.read_mask(path) > 0
+        except images.BadImage as problem:
+            raise images.BadImage(f"mask {path}: {problem}") from problem
 
 
 def marks(pictures):

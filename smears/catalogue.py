@@ -1,5 +1,6 @@
 """One table of every picture: where it lies, what it shows, whose it is; checked when built."""
 
+import csv
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,11 @@ from smears.runs import KEYS
 COLUMNS = ["path", "label", "subject", "source", "data", "part", "mask", "derived"]
 COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
 SCANNED = ["sha256", "width", "height", "dhash", *COLOURS, "note", "problem"]
+NUMBERS = {"width": int, "height": int, **dict.fromkeys(COLOURS, float)}
 CHUNK = 256
 
 # What an older scan measured otherwise must not be read as this one's.
-SCAN_VERSION = 2
+SCAN_VERSION = 3
 
 # A cell that was cut out stands on black; JPEG leaves a few grey levels of it.
 BLACK = 8
@@ -44,8 +46,8 @@ def build(rows, cache, *, skip_bad=False):
         `attrs["left_out"]`: (path, reason) of each picture left out.
 
     Raises:
-        BadImages: pictures that cannot be decoded, or byte-identical pictures with different
-            labels or subjects.
+        BadImages: pictures that cannot be decoded, or whose mask cannot be used, or
+            byte-identical pictures with different labels or subjects.
     """
     missing = [column for column in COLUMNS if column not in rows]
     if missing:
@@ -56,7 +58,7 @@ def build(rows, cache, *, skip_bad=False):
             f"no class can be called {', '.join(taken)}, for columns of results are: rename it."
         )
     frame = frame.sort_values(["data", "path"], kind="stable").reset_index(drop=True)
-    frame = pd.concat([frame, scan(frame["path"], cache)], axis=1)
+    frame = pd.concat([frame, scan(frame["path"], cache, frame["mask"])], axis=1)
     notes = _conversions(frame)
     bad = {i: text for i, text in frame["problem"].items() if text}
     twins, same = _twins(frame.drop(index=list(bad)))
@@ -99,19 +101,21 @@ def counts(frame):
     return frame["label"].value_counts().sort_index()
 
 
-def scan(paths, cache):
-    """Read every file once: hashes, size, colours, or the problem with it.
+def scan(paths, cache, masks=None):
+    """Read every file once: hashes, size, colours, or the problem with it or with its mask.
 
     Args:
-        paths: Series of file paths. cache: folder of scan-2.csv, keyed by path, size and mtime.
+        paths: Series of file paths. cache: folder of scan-3.csv, keyed by path, size and mtime.
+        masks: Series of the paths of their masks, "" for none; None: no picture has one.
 
     Returns:
         DataFrame with the columns `SCANNED`, a row a path.
     """
     store = Path(cache) / f"scan-{SCAN_VERSION}.csv"
     known = _stored(store)
-    keys = [_key(path) for path in paths]
-    wanted = [(key, path) for key, path in zip(keys, paths, strict=True) if key not in known]
+    masks = [""] * len(paths) if masks is None else masks
+    entries = [(_key(path, mask), path, mask) for path, mask in zip(paths, masks, strict=True)]
+    wanted = [entry for entry in entries if entry[0] not in known]
     if wanted:
         with (
             ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -119,7 +123,7 @@ def scan(paths, cache):
         ):
             for start in range(0, len(wanted), CHUNK):
                 chunk = wanted[start : start + CHUNK]
-                for (key, _), found in zip(chunk, pool.map(_scan, chunk), strict=True):
+                for (key, *_), found in zip(chunk, pool.map(_scan, chunk), strict=True):
                     known[key] = found
                     bar.update()
         # Problems are not kept: rights, limits and decoders change while the file stays the same.
@@ -128,31 +132,35 @@ def scan(paths, cache):
         table = table.reindex(columns=["key", *SCANNED])
         store.parent.mkdir(parents=True, exist_ok=True)
         fresh = store.with_suffix(f".{os.getpid()}.partial")
-        table.to_csv(fresh, index=False)
+        # All quoted: alone among what ends a line, pandas leaves a carriage return in a path bare.
+        table.to_csv(fresh, index=False, quoting=csv.QUOTE_ALL)
         os.replace(fresh, store)
-    return pd.DataFrame([known[key] for key in keys], columns=SCANNED)
+    return pd.DataFrame([known[key] for key, *_ in entries], columns=SCANNED)
 
 
-def _key(path):
+def _key(path, mask=""):
     try:
         status = os.stat(path)
     except OSError:
         return f"{path}|missing"
-    return f"{path}|{status.st_size}|{status.st_mtime_ns}"
+    key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
+    return f"{key}|{_key(mask)}" if mask else key
 
 
 def _stored(path):
     """Scan results on disk; a torn or foreign file counts as none."""
     try:
-        text = dict.fromkeys(["key", "sha256", "dhash", "note", "problem"], str)
-        table = pd.read_csv(path, dtype=text, keep_default_na=False)
-        return table.set_index("key")[SCANNED].to_dict("index")
+        # Texts first: what a torn line lacks would else be a number that is not one.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if table.isna().any(axis=None):
+            return {}
+        return table.astype(NUMBERS).set_index("key")[SCANNED].to_dict("index")
     except (OSError, ValueError, KeyError, pd.errors.ParserError):
         return {}
 
 
 def _scan(entry):
-    _, path = entry
+    _, path, mask = entry
     empty = dict.fromkeys(SCANNED, "") | dict.fromkeys(["width", "height", *COLOURS], 0)
     try:
         with open(path, "rb") as file:
@@ -162,6 +170,8 @@ def _scan(entry):
         return empty | {"problem": f"cannot be read ({problem.strerror or problem})"}
     except images.BadImage as problem:
         return empty | {"problem": str(problem)}
+    if mask and (fault := _mask_fault(mask, image.shape[:2])):
+        return empty | {"problem": f"mask {mask}: {fault}"}
     small = images.resize(image, 96).reshape(-1, 3).astype(np.float64)
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -172,6 +182,20 @@ def _scan(entry):
         "note": note,
         "problem": "",
     }
+
+
+def _mask_fault(path, shape):
+    """Why a mask cannot serve a picture of this (height, width), or ""."""
+    try:
+        mask = images.read_mask(path)
+    except OSError as problem:
+        return f"cannot be read ({problem.strerror or problem})"
+    except images.BadImage as problem:
+        return str(problem)
+    if mask.shape != shape:
+        (height, width), (rows, columns) = shape, mask.shape
+        return f"{columns} x {rows} pixels, but its picture has {width} x {height}"
+    return "" if mask.any() else "nothing is marked in it"
 
 
 def difference_hash(image):

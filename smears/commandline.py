@@ -177,8 +177,8 @@ def place(folder, data=(), option="--out"):
         InputError: it cannot be made or written, or lies in a folder of `data`.
     """
     folder = _absolute(folder)
-    for path in filter(None, (spec.partition(":")[2] for spec in data)):
-        if folder.is_relative_to(_absolute(path)):
+    for name, _, path in (spec.partition(":") for spec in data):
+        if path and name in sources.SOURCES and folder.is_relative_to(_absolute(path)):
             raise InputError(
                 f"{option} {folder} lies in the data folder {path}, where what is written would "
                 "be read as pictures: give a folder outside of it."

@@ -27,6 +27,10 @@ FORMATS = (
 # A progressive JPEG has some ten scans, each of which costs a pass over all its pixels.
 MAX_SCANS = 50
 
+# What 12-bit cameras write into 16 bits comes out at 0 to 16.
+DARKEST = 16
+DARK = "nearly black: if its values have 12 bits, rescale them to 16"
+
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 
@@ -81,7 +85,8 @@ def describe(source, most=MAX_PIXELS):
                 turned = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
                 image.load()
                 rgb, note = _to_rgb(ImageOps.exif_transpose(image))
-                return rgb, "; ".join(["EXIF rotation applied"] * turned + [note] * bool(note))
+                notes = ["EXIF rotation applied"] * turned + [note] * bool(note)
+                return rgb, "; ".join(notes + [DARK] * bool(rgb.max() <= DARKEST))
     except BadImage:
         raise
     except Image.DecompressionBombError as problem:

@@ -242,6 +242,13 @@ def test_files_stay_files_when_some_are_held_out(tmp_path):
     assert sorted(found) == [*zip("abcdef", "uvwxyz", "ABCDEF", strict=True)]
 
 
+def test_a_mask_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "mask.png").touch()
+    frame = pd.DataFrame({"path": ["a"], "sha256": ["u"], "mask": [str(tmp_path / "mask.png")]})
+    with pytest.raises(InputError, match=r"mask .*mask\.png: empty file"):
+        preparation.Files(frame).true_mask(0)
+
+
 def test_without_validation_a_fifth_is_held_out_by_subject(cells):
     kept, y, groups, (held, held_y) = pipeline._held_out(*cells, 0)
     assert len(kept) == len(y) == len(groups)

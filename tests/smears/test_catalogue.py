@@ -209,6 +209,77 @@ def test_a_torn_scan_file_counts_as_none(tmp_path, write_picture, content):
     assert catalogue.scan(pd.Series([str(path)]), tmp_path)["problem"].tolist() == [""]
 
 
+def test_a_torn_line_of_a_scan_file_counts_as_none(tmp_path, write_picture):
+    paths = pd.Series([str(write_picture(tmp_path / f"{n}.png", n)) for n in range(2)])
+    first = catalogue.scan(paths, tmp_path)
+    store = tmp_path / f"scan-{catalogue.SCAN_VERSION}.csv"
+    whole = store.read_text()
+    for kept in range(0, len(whole), 7):
+        store.write_text(whole[:kept])
+        assert catalogue.scan(paths, tmp_path).equals(first)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be given there")
+@pytest.mark.parametrize("name", ["a\rb.png", "a\nb.png", "a\r\nb.png", 'a"b.png'])
+def test_an_odd_name_leaves_the_scan_of_all_others_readable(tmp_path, write_picture, name):
+    odd, plain = write_picture(tmp_path / "odd" / name), write_picture(tmp_path / "plain.png", 2)
+    first = catalogue.build(_rows([odd, plain]), tmp_path / "cache")
+    assert catalogue.build(_rows([odd, plain]), tmp_path / "cache").equals(first)
+    assert list(catalogue._stored(tmp_path / "cache" / f"scan-{catalogue.SCAN_VERSION}.csv")) == [
+        catalogue._key(path) for path in (odd, plain)
+    ]
+    assert catalogue.build(_rows([plain]), tmp_path / "cache")["width"].tolist() == [24]
+
+
+def _masked(folder, write_picture):
+    """Catalogue rows of pictures with masks, the first good, each other bad in another way."""
+    marked = np.zeros((20, 24), np.uint8)
+    marked[9, 9] = 255
+    masks = {
+        "good": marked, "small": marked[:12, :11], "blank": marked * 0, "numbered": marked // 255,
+    }  # fmt: skip
+    for name, mask in masks.items():
+        Image.fromarray(mask).save(folder / f"{name} mask.png")
+    (folder / "empty mask.png").touch()
+    (folder / "text mask.png").write_text("no mask")
+    names = [*masks, "empty", "text", "gone"]
+    paths = [write_picture(folder / f"{name}.png", seed) for seed, name in enumerate(names)]
+    return _rows(paths, mask=[str(folder / f"{name} mask.png") for name in names])
+
+
+def test_a_mask_that_cannot_be_used_is_named_with_its_picture_and_the_reason(
+    tmp_path, write_picture
+):
+    rows = _masked(tmp_path, write_picture)
+    with pytest.raises(catalogue.BadImages, match=r"^6 of 7 pictures cannot be used") as caught:
+        catalogue.build(rows, tmp_path / "cache")
+    for name, reason in {
+        "small": "11 x 12 pixels, but its picture has 24 x 20", "blank": "nothing is marked in it",
+        "numbered": "levels up to 1", "empty": "empty file", "text": "not an image",
+        "gone": "cannot be read (No such file",
+    }.items():  # fmt: skip
+        mask = tmp_path / f"{name} mask.png"
+        assert f"{tmp_path / name}.png: mask {mask}: {reason}" in str(caught.value)
+    frame = catalogue.build(rows, tmp_path / "cache", skip_bad=True)
+    assert frame["path"].tolist() == [str(tmp_path / "good.png")]
+    assert len(frame.attrs["left_out"]) == 6
+
+
+def test_a_mask_is_read_again_only_when_its_file_changes(tmp_path, write_picture, monkeypatch):
+    rows = _masked(tmp_path, write_picture).head(1)
+    catalogue.build(rows, tmp_path / "cache")
+    read_mask, read = catalogue.images.read_mask, []
+    monkeypatch.setattr(
+        catalogue.images, "read_mask", lambda path: read.append(path) or read_mask(path)
+    )
+    catalogue.build(rows, tmp_path / "cache")
+    assert read == []
+    (tmp_path / "good mask.png").write_bytes(b"")
+    with pytest.raises(catalogue.BadImages, match="empty file"):
+        catalogue.build(rows, tmp_path / "cache")
+    assert len(read) == 1
+
+
 def test_the_fingerprint_names_the_data_wherever_it_lies(tmp_path, write_picture):
     paths = [write_picture(tmp_path / "here" / f"{n}.png", n) for n in range(3)]
     shutil.copytree(tmp_path / "here", tmp_path / "there")

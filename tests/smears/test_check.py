@@ -121,6 +121,17 @@ def test_an_empty_list_is_refused_wherever_it_lies(look, fill, tmp_path):
         assert last.startswith("Not usable as it is: ")
 
 
+def test_a_mask_that_cannot_be_used_is_a_bad_file(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(12)])
+    (folder / "m.png").touch()
+    lines = [f"{n}.png,{'AML' if n % 2 else 'CML'},{'m.png' * (n == 3)}" for n in range(12)]
+    (folder / "list.csv").write_text("path,label,mask\n" + "\n".join(lines))
+    code, out, last = look(folder / "list.csv")
+    assert code == 1
+    assert f"{folder / '3.png'}: mask {folder / 'm.png'}: empty file" in out
+    assert "mend or remove 1 bad files" in last
+
+
 def test_pictures_without_labels_get_a_list_to_fill_in(look, fill, tmp_path):
     folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(4)])
     code, _, last = look(folder)

@@ -81,6 +81,16 @@ def test_16_bit_colour_keeps_its_high_bytes():
     assert np.array_equal(images.decode(_16_bit_colour_png(values)), PICTURE)
 
 
+@pytest.mark.parametrize(("highest", "told"), [(4095, True), (65535, False)])
+def test_12_bit_values_in_16_bits_are_told(highest, told):
+    grey = np.linspace(0, highest, 12).reshape(3, 4).astype(np.uint16)
+    for content in (
+        _encoded(Image.fromarray(grey), "TIFF"),
+        _16_bit_colour_png(np.repeat(grey[..., None], 3, axis=2)),
+    ):
+        assert ("12 bits, rescale" in images.describe(content)[1]) == told
+
+
 @pytest.mark.parametrize("value", [-1, 70_000])
 def test_integers_beyond_16_bits_are_refused(value):
     content = _encoded(Image.fromarray(np.full((2, 2), value, np.int32)), "TIFF")
