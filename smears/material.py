@@ -135,7 +135,7 @@ class Material:
 
         Raises:
             SourceError: none of our classes is in it.
-            LeakError: it shares pictures or subjects with the data that was trained on.
+            LeakError: it shares pictures, look-alikes or subjects with the data trained on.
         """
         options = self.options
         for reason in set(sources.kin([*options.data, options.external])) - set(
@@ -161,8 +161,21 @@ class Material:
                     f"--external {options.external} shares {len(shared)} {what} with --data: an "
                     "external test needs another source."
                 )
+        self._refuse_lookalikes(frame)
         frame.attrs["left_out"] = int((~known).sum())
         return frame.assign(part="external")
+
+    def _refuse_lookalikes(self, frame):
+        """Raise LeakError where an external picture is a copy of ours in another format or size."""
+        both = pd.concat([self.catalogue, frame], ignore_index=True)
+        first, second = splits.near_duplicates(both).T
+        crossing = (first < len(self.catalogue)) & (second >= len(self.catalogue))
+        if crossing.any():
+            ours, theirs = both["path"][first[crossing][0]], both["path"][second[crossing][0]]
+            raise splits.LeakError(
+                f"--external {self.options.external} has {crossing.sum()} look-alikes in --data, "
+                f"e.g. {theirs} ~ {ours}: an external test needs another source."
+            )
 
 
 def _short(spec):

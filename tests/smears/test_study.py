@@ -286,6 +286,22 @@ def test_external_pictures_that_were_trained_on_are_refused_before_training(out,
     assert standin.trained == []
 
 
+@pytest.mark.parametrize("ending", ["bmp", "tif"])
+def test_external_copies_in_another_format_are_refused_before_training(
+    out, tmp_path, capsys, ending
+):
+    folder = _folder_of_pictures(tmp_path / "own", standin.CLASSES)
+    other = _folder_of_pictures(tmp_path / "other", ["AML"], seed=900)
+    copy = other / "AML" / f"copy.{ending}"
+    assert cv2.imwrite(str(copy), cv2.imread(str(folder / "AML" / "3.png")))
+    with pytest.raises(SystemExit) as end:
+        standin.script(ABLATION, out, "--data", f"folder:{folder}", "--external", f"folder:{other}")
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert f"1 look-alikes in --data, e.g. {copy} ~ {folder}/AML/3.png" in error
+    assert standin.trained == []
+
+
 def test_external_pictures_of_no_known_class_are_refused(out, tmp_path, capsys):
     folder = _folder_of_pictures(tmp_path / "own", ["AML"])
     (folder / "AML").rename(folder / "other")
