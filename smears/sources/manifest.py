@@ -11,6 +11,8 @@ HOW_TO_GET = (
 )
 REQUIRED = ("path", "label")
 OPTIONAL = ("subject", "source", "part", "mask")
+# How programs write that they have no value.
+MISSING = ("nan", "NaN", "NAN", "None", "NA", "N/A", "<NA>", "#N/A", "NULL", "null")
 PARTS = ("", "train", "validation", "test")
 MOST = 10
 
@@ -34,6 +36,9 @@ def read(folder, cache):
                     faults.append(where + f"{len(entry[None])} fields too many: quote commas")
                     continue
                 entry = {name: text.strip() for name, text in entry.items()}
+                for name in ("subject", "source"):
+                    if entry.get(name) in MISSING:
+                        entry[name] = ""
                 faults += [where + fault for fault in _faults(entry, folder)]
                 rows.append(_row(entry, folder))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
@@ -63,6 +68,11 @@ def _faults(entry, path):
     for name in REQUIRED:
         if not entry[name]:
             yield f"column {name}: empty"
+    if entry["label"] in MISSING:
+        yield (
+            f"column label: {entry['label']!r} is how programs write a missing value: fill it in, "
+            "give the class another name, or remove the line"
+        )
     for name in ("path", "mask"):
         if entry.get(name) and not (path.parent / entry[name]).is_file():
             yield f"column {name}: {path.parent / entry[name]} is not a file"

@@ -63,6 +63,17 @@ def test_faults_are_told_with_line_and_column(text, message, home):
         sources.read(_list(home, text), home)
 
 
+@pytest.mark.parametrize("missing", ["nan", "NaN", "None", "NA"])
+def test_what_programs_write_for_a_missing_value_is_no_class_and_no_subject(home, missing):
+    text = 'path,label,subject,source\ncells/1.png,a,{0},{0}\n"cells/2, b.png",{1},p2,s2\n'
+    rows = sources.read(_list(home, text.format(missing, "none")), home)
+    assert rows["subject"].tolist() == ["", "csv:p2"]
+    assert rows["source"].tolist() == ["csv:cells/1.png", "csv:s2"]
+    assert rows["label"].tolist() == ["a", "none"]
+    with pytest.raises(sources.SourceError, match=f"line 3, column label: '{missing}' is how"):
+        sources.read(_list(home, text.format("", missing)), home)
+
+
 def test_many_faults_are_cut_short(home):
     text = "path,label\n" + "cells/1.png,\n" * 25
     with pytest.raises(sources.SourceError, match="and 15 more") as caught:
