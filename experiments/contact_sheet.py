@@ -47,7 +47,7 @@ def _write(options):
         missing = options.columns - len(chosen)
         pictures += [np.full((SIDE, SIDE, 3), 255, np.uint8)] * missing
         titles += [""] * missing
-    names = "-".join(dict.fromkeys(spec.split(":")[0] for spec in specs))
+    names = "-".join(dict.fromkeys(sources.short(spec) for spec in specs))
     path = out / "figures" / f"contact_sheet_{names}.jpg"
     heading = f"{names}: {len(frame)} images" if specs != ["drawn"] else "Drawn smears"
     reports.contact_sheet(pictures, titles, path, columns=options.columns, heading=heading)

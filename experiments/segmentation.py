@@ -48,7 +48,7 @@ def main():
         print(comparison.audit.line)
         runs = comparison.train()
         table, lines = comparison.table(runs)
-        stem = f"segmentation_{'-'.join(s.split(':')[0] for s in options.data)}_{options.profile}"
+        stem = f"segmentation_{'-'.join(map(sources.short, options.data))}_{options.profile}"
         title = "CoTCoNet: masks of leukocytes on held-out images (not in the paper)"
         paths = reports.write(table, title, lines, options.out / "tables", stem)
         for method, (run, *_) in runs.items():

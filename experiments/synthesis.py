@@ -106,7 +106,7 @@ def _report(material, options):
         "pictures would bring the class to parity.",
         *lines,
     ]
-    stem = f"synthesis_{'-'.join(s.split(':')[0] for s in options.data)}_{options.profile}"
+    stem = f"synthesis_{'-'.join(map(sources.short, options.data))}_{options.profile}"
     if not settings["batch_norm"]:
         stem += "_dropout"
     grid = options.out / "figures" / f"{stem}_samples.png"

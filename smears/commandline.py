@@ -14,7 +14,7 @@ PROFILES = ("quick", "laptop", "paper")
 
 def stem(options):
     """What the files of a command carry in their names: data, split unless usual, profile."""
-    names = [spec.split(":")[0] for spec in options.data]
+    names = [sources.short(spec) for spec in options.data]
     if options.split != "subject":
         names.append(f"by-{options.split}")
     if options.folds:

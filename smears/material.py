@@ -179,5 +179,4 @@ class Material:
 
 
 def _short(spec):
-    name = spec.split(":")[0]
-    return "drawn smears" if name == "drawn" else name
+    return "drawn smears" if spec == "drawn" else sources.short(spec)

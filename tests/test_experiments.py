@@ -54,7 +54,8 @@ def test_a_script_works_from_another_folder_with_relative_paths_and_spaces(pictu
     )  # fmt: skip
     assert code == 0, err
     assert "## LeukocyteNet, Table 2" in out
-    table = pd.read_csv(place / "my results" / "tables" / "leukocytenet_table2_folder_quick.csv")
+    tables = place / "my results" / "tables"
+    table = pd.read_csv(tables / "leukocytenet_table2_folder-Blood-smears_quick.csv")
     assert (table["original ours"] == 6).all()
 
 
@@ -127,17 +128,18 @@ def test_run_all_makes_what_can_be_made_and_one_page(pictures, tmp_path):
     assert code == 0, err
     assert "Page: " in out
     assert "LeukocyteNet (Table 1, " in out
-    page = (tmp_path / "o" / "index_folder_quick.html").read_text(encoding="utf-8")
+    page = (tmp_path / "o" / "index_folder-Blood-smears_quick.html").read_text(encoding="utf-8")
     assert page.count("<section") == 18  # nine tables, eight figures, the trainings
     for number in range(1, 10):
-        assert (tmp_path / "o" / "tables" / f"leukocytenet_table{number}_folder_quick.tex").exists()
+        name = f"leukocytenet_table{number}_folder-Blood-smears_quick.tex"
+        assert (tmp_path / "o" / "tables" / name).exists()
     runs = [json.loads(p.read_text()) for p in tmp_path.glob("o/runs/*/settings.json")]
     assert [run["model"] for run in runs] == ["MobileNet"]
 
 
 def test_a_contact_sheet_shows_a_row_of_pictures_a_class(main, pictures, tmp_path):
     main("contact_sheet.py", "--data", f"folder:{pictures}", "--columns", 3, "--out", tmp_path)
-    with Image.open(tmp_path / "figures" / "contact_sheet_folder.jpg") as sheet:
+    with Image.open(tmp_path / "figures" / "contact_sheet_folder-Blood-smears.jpg") as sheet:
         classes = len([place for place in Path(pictures).iterdir() if place.is_dir()])
         assert sheet.width / 3 == pytest.approx(sheet.height / classes, rel=0.3)
 

@@ -54,16 +54,16 @@ def test_a_runs_own_data_is_explained_in_its_test_part(place, monkeypatch, capsy
     _run(place, monkeypatch, "--model", folder, "--methods", "Grad-CAM", "Edge detector")
     out = capsys.readouterr().out
     tables = place / "out" / "tables"
-    found = pd.read_csv(tables / "explanations_csv_quick_given-models.csv")
+    found = pd.read_csv(tables / "explanations_csv-cells_quick_given-models.csv")
     assert found["Method"].tolist() == ["Grad-CAM", "Edge detector"]
     assert found["Sanity check"][1] == "fails"
     assert set(found["n"]) == {(parts == "test").sum()}
     assert set(found["Model"]) == {folder.name}
     assert "audit: nothing on two sides" in out
     for ending in ("md", "tex", "png"):
-        assert (tables / f"explanations_csv_quick_given-models.{ending}").stat().st_size > 500
+        assert (tables / f"explanations_csv-cells_quick_given-models.{ending}").stat().st_size > 500
     known = json.loads((folder / "explanations.json").read_text())
-    assert set(known["csv"]["scores: mean, low, high (95%)"]) == {"Grad-CAM", "Edge detector"}
+    assert set(known["csv-cells"]["scores: mean, low, high (95%)"]) == {"Grad-CAM", "Edge detector"}
     assert "Edge detector" in (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
@@ -71,7 +71,7 @@ def test_other_data_is_explained_in_pictures_of_all_its_parts(place, monkeypatch
     place, parts = place
     _run(place, monkeypatch, "--model", _folder(place, "other"), "--methods", "Edge detector")
     assert "None of these networks was trained on this data" in capsys.readouterr().out
-    found = pd.read_csv(place / "out" / "tables" / "explanations_csv_quick_given-models.csv")
+    found = pd.read_csv(place / "out" / "tables" / "explanations_csv-cells_quick_given-models.csv")
     assert (parts == "test").sum() < 20 < len(parts)
     assert set(found["n"]) == {20}  # as many as are shown unless --pictures says otherwise
 
@@ -80,7 +80,7 @@ def test_no_more_pictures_than_asked_for(place, monkeypatch):
     place, _ = place
     arguments = ["--model", _folder(place, "other"), "--methods", "Edge detector"]
     _run(place, monkeypatch, *arguments, "--pictures", 3)
-    found = pd.read_csv(place / "out" / "tables" / "explanations_csv_quick_given-models.csv")
+    found = pd.read_csv(place / "out" / "tables" / "explanations_csv-cells_quick_given-models.csv")
     assert set(found["n"]) == {3}
 
 

@@ -1,6 +1,7 @@
 """Readers of data sets: each turns a folder in its original layout into catalogue rows."""
 
 import os
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -83,6 +84,19 @@ def read(spec, cache, **settings):
     return rows
 
 
+def short(spec):
+    """What a spec is called in captions and file names: "pbc", or "folder-hospital".
+
+    Of the sources `folder` and `csv`, which all people share, the name of the folder or file too.
+    """
+    name, _, path = spec.partition(":")
+    if name not in ("folder", "csv") or not path:
+        return name
+    place = Path(os.path.realpath(os.path.expanduser(path)))
+    own = re.sub(r"[^\w.]+", "-", place.stem if name == "csv" else place.name).strip("-")
+    return f"{name}-{own}" if own else name
+
+
 def load(specs, cache, *, skip_bad=False, drawn=None):
     """Read several sources and build one catalogue of them.
 
@@ -113,4 +127,4 @@ def kin(specs):
     return [reason for pair, reason in KIN.items() if pair <= names]
 
 
-__all__ = ["SOURCES", "SourceError", "kin", "load", "read"]
+__all__ = ["SOURCES", "SourceError", "kin", "load", "read", "short"]

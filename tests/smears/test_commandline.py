@@ -2,18 +2,35 @@
 
 import os
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from smears import InputError, check, commandline
+from smears import InputError, check, commandline, sources
+from smears.material import Material
 
 
 def test_the_folder_is_made_and_comes_back_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    place = commandline.place(commandline.Path("a/b"), ["drawn", f"folder:{tmp_path / 'set'}"])
+    place = commandline.place(Path("a/b"), ["drawn", f"folder:{tmp_path / 'set'}"])
     assert place == tmp_path / "a" / "b"
     assert place.is_dir()
     assert not list(place.iterdir())
+
+
+def test_folders_and_lists_give_their_own_names_to_files_and_captions():
+    data = {
+        "pbc:/data/PBC": "pbc", "drawn": "drawn", "folder:/data/hosp0": "folder-hosp0",
+        "folder:/data/Blood smears/": "folder-Blood-smears", "csv:/x/cells.v2.csv": "csv-cells.v2",
+        "folder:/": "folder",
+    }  # fmt: skip
+    assert [sources.short(spec) for spec in data] == list(data.values())
+    options = SimpleNamespace(
+        data=["folder:/a/one", "folder:/a/two"], split="subject", folds=0, profile="quick"
+    )
+    assert commandline.stem(options) == "folder-one-folder-two_quick"
+    assert Material(options, None).name == "folder-one + folder-two"
 
 
 @pytest.mark.parametrize("inside", ["", "out", "class/out"])
