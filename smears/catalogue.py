@@ -162,6 +162,9 @@ def _stored(path):
 def _scan(entry):
     _, path, mask = entry
     empty = dict.fromkeys(SCANNED, "") | dict.fromkeys(["width", "height", *COLOURS], 0)
+    if "\r" in path:
+        name = repr(os.path.basename(path))
+        return empty | {"problem": f"rename {name}: tables would break at a carriage return"}
     try:
         with open(path, "rb") as file:
             content = file.read()
