@@ -25,8 +25,8 @@ def main(package, load, explainers, argv=None):
     """
     options = _parse(package, explainers, argv)
     with exits():
-        out = commandline.place(options.out)
         run = Run.read(options.model.parent if options.model.suffix == ".keras" else options.model)
+        out = commandline.place(options.out)
         from smears import backend
 
         backend.start()
