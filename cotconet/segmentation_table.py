@@ -185,7 +185,7 @@ class Comparison:
                 title = runs[method][0].facts["title"]
                 rows += [_row(title, label, box, found) for box in BOXES[METHODS[method]]]
         several = [run for own in runs.values() for run in own]
-        names = " + ".join(spec.split(":")[0] for spec in self.options.data)
+        names = " + ".join(map(sources.short, self.options.data))
         machines = " and ".join(sorted({run.hardware for run in several} - {""})) or hardware()
         lines = [
             f"Profile {self.options.profile}; data: {names}, {len(self.frame)} images; seeds: "

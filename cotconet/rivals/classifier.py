@@ -44,8 +44,8 @@ class Rival(ClassifierMixin, BaseEstimator):
 
     A subclass gives `build`, and overrides what it does otherwise: `mode`, `rows`, `augmenter`,
     `optimizer`, `train_network`, `learn`, `scores`. They see the whole picture, resized (Gehlot et
-    al. its middle), and are stopped by the validation part (assumed, one rule for all: CoTCoNet's paper says
-    nothing).
+    al. its middle), and are stopped by the validation part (assumed, one rule for all: CoTCoNet's
+    paper says nothing).
 
     Args:
         size: side of the input in pixels.

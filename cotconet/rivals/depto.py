@@ -6,8 +6,9 @@ loss, original pictures and pictures of a conditional GAN.
 Derived: 7,038,529 parameters, 7,037,504 of them the backbone's.
 Assumed: 224 pixels; average pooling, sigmoid; weights n / (2 n_c) of binary cross-entropy, of the
 pictures that it sees, so 1 where the GAN has filled the smaller class up; the GAN is LeuGAN with a
-label (`conditional`), learns from the training part alone and brings its smaller class to parity; all weights trained, Adam 1e-4, batches of 32, 30 epochs. Which variant CoTCoNet
-took is unknown, so `synthesise=False` is the loss alone.
+label (`conditional`), learns from the training part alone and brings its smaller class to parity;
+all weights trained, Adam 1e-4, batches of 32, 30 epochs. Which variant CoTCoNet took is unknown, so
+`synthesise=False` is the loss alone.
 Contradicted: CoTCoNet's rows for ALL-IDB2 and SN-AM are of no test of those sets.
 """
 
