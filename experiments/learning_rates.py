@@ -11,7 +11,7 @@ from table4 import ABLATION
 
 from smears import commandline, reports
 from smears.study import Results, exits
-from smears.tables import interval, scored, size
+from smears.tables import interval, interval_line, scored, size
 
 WHOLE = (
     "LeukocyteNet (VGG19+Swin)",
@@ -86,8 +86,7 @@ def _table(results, trials, epochs):
         )
     lines = [
         *results.captions(),
-        "Mean over seeds; 95% interval from a bootstrap over subjects and seeds (source images "
-        "where subjects are unknown; – where all resamples agree).",
+        interval_line(results),
         f"{epochs} epochs a trial, warm-up and cosine decay within them. Chosen: the highest macro "
         "F1 on validation; no test picture has a say.",
     ]

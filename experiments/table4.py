@@ -18,7 +18,7 @@ ABLATION = Study(
     external=True,
     rows={
         "Swin Transformer Only": {"model": "Swin Transformer Only"},
-        # The paper's row is Table 5's frozen baseline; the next two train as the hybrid does (D14).
+        # The paper's row is Table 5's frozen baseline; the next three train as the hybrid (D14).
         "VGG19 Only": {"model": "VGG19"},
         "VGG19 Only, fine-tuned": {"model": "VGG19 Only", "head": "pooled"},
         # With the rate that it, too, does best with on PBC's validation pictures (D14).

@@ -179,14 +179,21 @@ def mcnemar_line(results, reference):
     )
 
 
-def ours_line(results):
-    """The caption line on what our numbers, their intervals and "p (chance)" are."""
+def interval_line(results):
+    """The caption line on what our numbers and their intervals are."""
     return (
         "Ours: mean over seeds; 95% interval from a bootstrap over subjects"
         + (" and seeds" if results.several_seeds else "")
-        + " (source images where subjects are unknown; – where all resamples agree); p: exact "
-        "binomial test against always answering the most frequent class, in which pictures count "
-        "as independent, so that it is too small where people give several."
+        + " (source images where subjects are unknown; – where all resamples agree)."
+    )
+
+
+def ours_line(results):
+    """`interval_line`, and what "p (chance)" is."""
+    return (
+        f"{interval_line(results)[:-1]}; p: exact binomial test against always answering the most "
+        "frequent class, in which pictures count as independent, so that it is too small where "
+        "people give several."
     )
 
 

@@ -354,19 +354,25 @@ def test_people_of_two_classes_stand_on_one_side(look, fill, tmp_path):
     assert "7 of these names stand in several class folders" in out
 
 
+def _people(name, count):
+    """Two pictures each of so many people, the same in both class folders."""
+    return [
+        f"{label}/{name}{person}/{number}.png"
+        for label in ("AML", "normal")
+        for person in range(count)
+        for number in range(2)
+    ]
+
+
 def test_the_same_people_in_each_class_folder_are_not_taken_for_classes(look, fill, tmp_path):
-    names = [f"{label}/patient{p}/{n}.png" for label in ("AML", "normal") for p in range(8)
-             for n in range(2)]  # fmt: skip
-    code, out, _ = look(fill(tmp_path / "mine", names))
+    code, out, _ = look(fill(tmp_path / "mine", _people("patient", 8)))
     assert code == 0
     assert "(AML, normal), in each the same 8 folders (patient0" in out
     assert "classes: 2, 8 subjects" in out
 
 
 def test_few_people_in_each_class_folder_become_subjects_of_a_list(look, fill, tmp_path):
-    names = [f"{label}/p{p}/{n}.png" for label in ("AML", "normal") for p in range(3)
-             for n in range(2)]  # fmt: skip
-    _, out, _ = look(fill(tmp_path / "mine", names), "--list", str(tmp_path / "l.csv"))
+    _, out, _ = look(fill(tmp_path / "mine", _people("p", 3)), "--list", str(tmp_path / "l.csv"))
     assert "the same 3 folders (p0, p1, p2), taken for people" in out
     table = pd.read_csv(tmp_path / "l.csv")
     assert set(table["label"]) == {"AML", "normal"}
