@@ -112,6 +112,11 @@ def lime_cells(results):
         colour = COLOURS[0] if name == positive else COLOURS[1]
         axes[2 * half, 0].set_ylabel(f"diagnosed\n{name}", color=colour)
         axes[2 * half + 1, 0].set_ylabel("LIME")
+    kinds = {"speaks for the diagnosis": lime.FOR, "speaks against it": lime.AGAINST}
+    figure.legend(
+        [pyplot().Rectangle((0, 0), 1, 1, color=np.array(tint) / 255) for tint in kinds.values()],
+        list(kinds), loc="outside lower center", ncols=2, frameon=False,
+    )  # fmt: skip
     lines = [
         f"Upper rows: the first {CELLS} test pictures that the pipeline calls {positive} and "
         f"{other}"
@@ -122,10 +127,10 @@ def lime_cells(results):
         )
         + "; a title names the truth where it is another.",
         f"Below them: LIME on the whole pipeline, segmentation included, {SAMPLES} changed "
-        "pictures a cell: green regions speak for the diagnosis, red against it. The five "
-        f"strongest regions are not stable at that number in {unstable} of "
-        f"{sum(map(len, found.values()))} cells (LIME's settings are assumed: the paper names "
-        "none).",
+        "pictures a cell: green regions (white line) speak for the diagnosis, orange ones (black "
+        "line) against it. The five strongest regions are not stable at that number in "
+        f"{unstable} of {sum(map(len, found.values()))} cells (LIME's settings are assumed: the "
+        "paper names none).",
     ]
     return figure, [*lines, *results.captions()]
 
@@ -207,7 +212,9 @@ def _maps(inner, cells):
     """List, one a layer, of float32 (n, h, w, channels)."""
     from smears.pictures import preprocess
 
-    return [np.asarray(found) for found in inner.predict(preprocess(cells, "tf"), verbose=0)]
+    # In mixed precision they come as bfloat16, which matplotlib cannot draw at every size.
+    found = inner.predict(preprocess(cells, "tf"), verbose=0)
+    return [np.asarray(map, np.float32) for map in found]
 
 
 def _densities(axis, maps, chosen, order, stages):
@@ -234,7 +241,8 @@ def _densities(axis, maps, chosen, order, stages):
     axis.set_xticks(range(len(stages)), [f"block {n + 1}" for n in range(len(stages))])
     axis.set_ylabel("active units, %")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False)
+    # Above the axes: in them its marks would look like measurements.
+    axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 0.98), ncols=2)
     counts = " and ".join(f"{len(chosen[name])} {name}" for name in order)
     return [
         f"Density of {order[0]} less that of {order[1]}, points (95% interval, bootstrap over "

@@ -32,6 +32,8 @@ def test_feature_maps_of_both_classes_and_their_density_are_drawn(results):
     assert len(figure.axes) == 2 * 7 + 1  # cell, GMod's map, five blocks; the densities below
     assert lines[0].startswith("Density of ALL less that of normal, points")
     assert lines[0].count("block ") == 5
+    drawn = [image.get_array() for axis in figure.axes for image in axis.images]
+    assert {array.dtype.name for array in drawn} == {"uint8", "float32"}  # never bfloat16
     pyplot().close(figure)
 
 
