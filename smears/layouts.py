@@ -11,7 +11,7 @@ from PIL import Image
 
 from smears.images import ENDINGS
 from smears.sources import allidb, ash, cnmc, listing, manifest, pbc, snam, taleqani, zheng
-from smears.sources.folder import LEAST, MASK_FOLDERS, PARTS
+from smears.sources.folder import LEAST, MASK_FOLDERS, MASKS, PARTS, bare
 from smears.sources.listing import STRAYS, SourceError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".rar", ".7z")
@@ -27,7 +27,6 @@ OTHERS = {
     ".npz": "give the .npz file itself if it is BloodMNIST's",
 }  # fmt: skip
 
-MASKS = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_gt")
 PICTURE_FOLDERS = {"image", "images"}
 LABELS = ("label", "labels", "class", "category", "diagnosis", "target", "type", "cell_type", "y")
 SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "person", "case", "case_id")
@@ -365,7 +364,7 @@ def _joined(folder, pictures, masks):
         return place[mask] == place[picture] or place[mask] not in lived_in
 
     own, doubtful = {}, 0
-    for key in (lambda path: (place[path], _bare(path)), _bare):
+    for key in (lambda path: (place[path], bare(path)), bare):
         taken = set(own.values())
         left = [path for path in pictures if path not in own]
         there = {}
@@ -387,12 +386,6 @@ def _place(folder, path):
     """The folders of a picture or mask below `folder`, without those that tell which it is."""
     names = path.relative_to(folder).parts[:-1]
     return [name for name in names if name.lower() not in MASK_FOLDERS | PICTURE_FOLDERS]
-
-
-def _bare(path):
-    """A picture's name without what marks a mask."""
-    stem = path.stem.lower()
-    return next((stem[: -len(end)] for end in MASKS if stem.endswith(end)), stem)
 
 
 def _list(path):

@@ -14,6 +14,8 @@ PARTS = {
     "validation": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 MASK_FOLDERS = {"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth"}
+# Ends of the names of masks that lie beside their pictures.
+MASKS = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_gt")
 HOW_TO_GET = "It must hold one folder a class, with that class's pictures in it."
 KEPT = "folders inside the class folders are taken for people: none stands on two sides of a split"
 SHARED = (
@@ -34,7 +36,8 @@ def read(folder, cache):
     `LEAST` people or more; `attrs["notes"]` tells. Else each picture is a source of its own.
 
     Raises:
-        SourceError: a picture outside any class folder, or folders that hold parts or masks.
+        SourceError: a picture outside any class folder, folders that hold parts or masks, or masks
+            beside their pictures.
     """
     places = {path: path.relative_to(folder) for path in pictures(folder, HOW_TO_GET)}
     people = {}
@@ -42,7 +45,7 @@ def read(folder, cache):
         if len(place.parts) < 2:
             raise SourceError(f"{path} lies outside any class folder. {HOW_TO_GET}")
         people.setdefault(place.parts[0], set()).update(place.parts[1:-1][:1])
-    _refuse_other_folders(folder, places.values())
+    _refuse_what_is_no_class(folder, places.values())
     deep = any(people.values())
     kept = min(map(len, people.values())) >= LEAST
     table = frame([_row(path, place, kept) for path, place in places.items()])
@@ -51,10 +54,17 @@ def read(folder, cache):
     return table
 
 
-def _refuse_other_folders(folder, places):
+def _refuse_what_is_no_class(folder, places):
     tops = {place.parts[0] for place in places}
     masks = {n for place in places for n in place.parts[:-1] if n.lower() in MASK_FOLDERS}
-    if masks:
+    names = {(place.parent, place.stem.lower()) for place in places}
+    beside = [
+        place for place in places
+        if bare(place) != place.stem.lower() and (place.parent, bare(place)) in names
+    ]  # fmt: skip
+    if beside:
+        what = f"{len(beside)} files such as {folder / beside[0]} are masks of pictures beside them"
+    elif masks:
         what = f"folders {', '.join(sorted(masks))} in {folder} hold masks, not pictures"
     elif all(name.lower() in PARTS for name in tops):
         what = f"folders {', '.join(sorted(tops))} in {folder} are parts of a split, not classes"
@@ -64,6 +74,12 @@ def _refuse_other_folders(folder, places):
         f"{what}: write a list of the pictures, python -m smears check "
         f'"{folder}" --list list.csv, and give --data csv:list.csv.'
     )
+
+
+def bare(path):
+    """A picture's name in lower case without its ending and without what marks a mask."""
+    stem = path.stem.lower()
+    return next((stem[: -len(end)] for end in MASKS if stem.endswith(end)), stem)
 
 
 def _row(path, place, kept):

@@ -89,3 +89,16 @@ def test_folders_that_hold_no_class_are_refused_with_the_command_that_reads_them
         put(*names)
     assert str(refusal.value).startswith(f"folders {what} in {tmp_path} ")
     assert f'python -m smears check "{tmp_path}" --list list.csv' in str(refusal.value)
+
+
+def test_masks_beside_their_pictures_are_no_pictures(put, tmp_path):
+    with pytest.raises(sources.SourceError) as refusal:
+        put("blast/1.png", "blast/1_mask.png", "normal/2.PNG", "normal/2_Mask.png")
+    assert "2 files such as" in str(refusal.value)
+    assert "1_mask.png are masks of pictures beside them" in str(refusal.value)
+    assert f'python -m smears check "{tmp_path}" --list list.csv' in str(refusal.value)
+
+
+def test_a_name_that_ends_like_a_mask_is_a_picture_where_it_has_no_other(put):
+    frame = put("blast/1_mask.png", "blast/2_gt.png", "normal/1.png")
+    assert len(frame) == 3
