@@ -102,7 +102,8 @@ def read_mask(source):
     """Decode a mask of white cells.
 
     Args:
-        source: path of a mask's file, or its bytes; grey levels, or colours of equal grey.
+        source: path of a mask's file, or its bytes; grey levels, or colours that are grey but for
+            a pixel in a hundred.
 
     Returns:
         uint8 array (height, width): 0 background, 128 cytoplasm, 255 nucleus; a mask of two
@@ -110,11 +111,15 @@ def read_mask(source):
         nearest of these.
 
     Raises:
-        BadImage: as `decode`; or no level above 63 in a mask that is not empty, so that it must
-            be numbered otherwise.
+        BadImage: as `decode`; colours, as in a picture given for its own mask; or no level above 63
+            in a mask that is not empty, so that it must be numbered otherwise.
         OSError: as `decode`.
     """
-    levels = decode(source)[..., 0]
+    colours = decode(source)
+    # JPEG leaves a tint of some levels at edges.
+    if (np.ptp(colours, -1) > 32).mean() > 0.01:
+        raise BadImage("it has colours: a mask has grey levels, 0 background, 255 nucleus")
+    levels = colours[..., 0]
     if 0 < levels.max() < 64:
         raise BadImage(
             f"levels up to {levels.max()}: a mask has 0 background, 128 cytoplasm, 255 nucleus"

@@ -243,6 +243,7 @@ def test_a_carriage_return_in_a_name_is_a_bad_file_and_spoils_no_other(
         frame = catalogue.build(_rows([odd, plain]), tmp_path / "cache", skip_bad=True)
         assert frame["width"].tolist() == [24]
     masks = [write_picture(tmp_path / "masks" / name, 3)]
+    Image.open(masks[0]).convert("L").save(masks[0])
     for _ in range(2):
         frame = catalogue.build(_rows([plain], mask=[str(masks[0])]), tmp_path / "cache")
         assert frame["width"].tolist() == [24]
@@ -254,6 +255,7 @@ def _masked(folder, write_picture):
     marked[9, 9] = 255
     masks = {
         "good": marked, "small": marked[:12, :11], "blank": marked * 0, "numbered": marked // 255,
+        "coloured": np.dstack([marked | 200, marked, marked]),
     }  # fmt: skip
     for name, mask in masks.items():
         Image.fromarray(mask).save(folder / f"{name} mask.png")
@@ -268,18 +270,24 @@ def test_a_mask_that_cannot_be_used_is_named_with_its_picture_and_the_reason(
     tmp_path, write_picture
 ):
     rows = _masked(tmp_path, write_picture)
-    with pytest.raises(catalogue.BadImages, match=r"^6 of 7 pictures cannot be used") as caught:
+    with pytest.raises(catalogue.BadImages, match=r"^7 of 8 pictures cannot be used") as caught:
         catalogue.build(rows, tmp_path / "cache")
     for name, reason in {
         "small": "11 x 12 pixels, but its picture has 24 x 20", "blank": "nothing is marked in it",
-        "numbered": "levels up to 1", "empty": "empty file", "text": "not an image",
-        "gone": "cannot be read (No such file",
+        "numbered": "levels up to 1", "coloured": "it has colours", "empty": "empty file",
+        "text": "not an image", "gone": "cannot be read (No such file",
     }.items():  # fmt: skip
         mask = tmp_path / f"{name} mask.png"
         assert f"{tmp_path / name}.png: mask {mask}: {reason}" in str(caught.value)
     frame = catalogue.build(rows, tmp_path / "cache", skip_bad=True)
     assert frame["path"].tolist() == [str(tmp_path / "good.png")]
-    assert len(frame.attrs["left_out"]) == 6
+    assert len(frame.attrs["left_out"]) == 7
+
+
+def test_a_picture_is_not_its_own_mask(tmp_path, write_picture):
+    path = str(write_picture(tmp_path / "cell.png", 0))
+    with pytest.raises(catalogue.BadImages, match="it has colours"):
+        catalogue.build(_rows([path], mask=[path]), tmp_path / "cache")
 
 
 def test_a_mask_is_read_again_only_when_its_file_changes(tmp_path, write_picture, monkeypatch):

@@ -228,6 +228,8 @@ def test_a_class_of_one_picture_is_named(look, fill, tmp_path):
 def test_images_and_masks_mixed_become_a_list_that_joins_them(look, fill, tmp_path):
     folder = fill(tmp_path / "mine", _classes("blast", "normal"))
     fill(folder, [f"{label}/{n}_mask.png" for label in ("blast", "normal") for n in range(6)])
+    for mask in folder.glob("*/*_mask.png"):
+        Image.open(mask).convert("L").save(mask)
     code, out, _ = look(folder, "--list", str(tmp_path / "l.csv"))
     assert code == 1
     assert "12 pictures, 12 masks, 12 joined" in out
