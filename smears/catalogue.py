@@ -6,25 +6,21 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from smears import InputError, images
+from smears import InputError, copies, images
 from smears.runs import KEYS
 
 COLUMNS = ["path", "label", "subject", "source", "data", "part", "mask", "derived"]
 COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
-SCANNED = ["sha256", "width", "height", "dhash", *COLOURS, "note", "problem"]
+SCANNED = ["sha256", "width", "height", "thumbnail", *COLOURS, "note", "problem"]
 NUMBERS = {"width": int, "height": int, **dict.fromkeys(COLOURS, float)}
 CHUNK = 256
 
 # What an older scan measured otherwise must not be read as this one's.
-SCAN_VERSION = 3
-
-# A cell that was cut out stands on black; JPEG leaves a few grey levels of it.
-BLACK = 8
+SCAN_VERSION = 4
 
 
 class BadImages(InputError):
@@ -41,8 +37,8 @@ def build(rows, cache, *, skip_bad=False):
 
     Returns:
         DataFrame, sorted by data set and path, with the scan's columns: sha256 of the file,
-        width, height, dhash (256-bit difference hash, 64 hexadecimal digits) and mean and
-        standard deviation of R, G, B at 96 x 96. `attrs["notes"]`: what people should know;
+        width, height, thumbnail (see `smears.copies`) and mean and standard deviation of R, G, B
+        at 96 x 96. `attrs["notes"]`: what people should know;
         `attrs["left_out"]`: (path, reason) of each picture left out.
 
     Raises:
@@ -105,7 +101,7 @@ def scan(paths, cache, masks=None):
     """Read every file once: hashes, size, colours, or the problem with it or with its mask.
 
     Args:
-        paths: Series of file paths. cache: folder of scan-3.csv, keyed by path, size and mtime.
+        paths: Series of file paths. cache: folder of scan-4.csv, keyed by path, size and mtime.
         masks: Series of the paths of their masks, "" for none; None: no picture has one.
 
     Returns:
@@ -180,7 +176,7 @@ def _scan(entry):
         "sha256": hashlib.sha256(content).hexdigest(),
         "width": image.shape[1],
         "height": image.shape[0],
-        "dhash": difference_hash(image),
+        "thumbnail": copies.thumbnail(image),
         **dict(zip(COLOURS, np.round([*small.mean(0), *small.std(0)], 3).tolist(), strict=True)),
         "note": note,
         "problem": "",
@@ -199,25 +195,6 @@ def _mask_fault(path, shape):
         (height, width), (rows, columns) = shape, mask.shape
         return f"{columns} x {rows} pixels, but its picture has {width} x {height}"
     return "" if mask.any() else "nothing is marked in it"
-
-
-def difference_hash(image):
-    """256-bit hash of a picture's coarse look: is each of 16 x 16 cells darker than the next.
-
-    Args:
-        image: uint8 (height, width, 3). Black margins are cut off first, or else any two round
-            cells on black would look alike.
-
-    Returns:
-        64 hexadecimal digits. Copies that were resized or compressed again differ in few bits.
-    """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    lit = grey > BLACK
-    rows, columns = np.flatnonzero(lit.any(1)), np.flatnonzero(lit.any(0))
-    if len(rows):
-        grey = grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    cells = cv2.resize(grey, (17, 16), interpolation=cv2.INTER_AREA)
-    return np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes().hex()
 
 
 def _conversions(frame):

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from smears import InputError, catalogue, commandline, layouts, likeness, reports, sources, splits
+from smears import (
+    InputError,
+    catalogue,
+    commandline,
+    copies,
+    layouts,
+    likeness,
+    reports,
+    sources,
+    splits,
+)
 from smears.runs import write_whole
 
 MOST = 8  # names that are listed of each kind
@@ -151,7 +161,7 @@ def _contents(frame):
     lines += ["", *reports.markdown(pd.DataFrame(rows)).splitlines(), ""]
     notes = [note for note in frame.attrs["notes"] if "--skip-bad" not in note]
     lines += [f"Note: {note}." for note in notes]
-    pairs = splits.near_duplicates(frame)
+    pairs = copies.pairs(frame["thumbnail"])
     if len(pairs):
         lines.append(f"Look-alikes: {len(pairs)} pairs, which a split keeps on one side.")
         names = frame["path"]

@@ -6,8 +6,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from smears.catalogue import COLOURS
 from smears.runs import KEYS
-from smears.splits import COLOURS
 
 CLASSIFIERS = {
     "Colour statistics only (nearest neighbour)": lambda: KNeighborsClassifier(1),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smears import catalogue, sources, splits
+from smears import catalogue, copies, sources, splits
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Material:
     def _refuse_lookalikes(self, frame):
         """Raise LeakError where an external picture is a copy of ours in another format or size."""
         both = pd.concat([self.catalogue, frame], ignore_index=True)
-        first, second = splits.near_duplicates(both).T
+        first, second = copies.pairs(both["thumbnail"]).T
         crossing = (first < len(self.catalogue)) & (second >= len(self.catalogue))
         if crossing.any():
             ours, theirs = both["path"][first[crossing][0]], both["path"][second[crossing][0]]

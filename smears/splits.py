@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from smears import InputError, sources
+from smears import InputError, copies, sources
 from smears.folds import spread
 from smears.runs import names
 
@@ -23,41 +23,12 @@ APART = {
     "image": "pictures",
 }  # fmt: skip
 
-# Two pictures count as near-duplicates when their 256-bit difference hashes differ in at most
-# this many bits and their mean colours in at most this many grey levels.
-HASH_BITS = 6
-COLOUR_LEVELS = 2.0
-COLOURS = ["red", "green", "blue", "red_sd", "green_sd", "blue_sd"]
-
 SHUFFLES = 20
 LEAST = 3  # subjects that a class needs: one a part
 
 
 class LeakError(InputError):
     """A split that lets the test part be known before the test."""
-
-
-def near_duplicates(frame):
-    """Pairs of pictures that look the same although their files differ.
-
-    Args:
-        frame: catalogue with the columns `dhash` (64 hexadecimal digits) and the six colour
-            statistics.
-
-    Returns:
-        Integer array (pairs, 2) of row positions, first < second. Byte-identical twins are
-        among them.
-    """
-    bits = np.array([list(bytes.fromhex(code)) for code in frame["dhash"]], dtype=np.uint8)
-    words = np.ascontiguousarray(bits).view(np.uint64)
-    colours = frame[COLOURS].to_numpy(float)
-    found = []
-    for row in range(len(frame) - 1):
-        distance = np.bitwise_count(words[row + 1 :] ^ words[row]).sum(1)
-        close = np.flatnonzero(distance <= HASH_BITS) + row + 1
-        alike = np.abs(colours[close] - colours[row]).max(1, initial=0) <= COLOUR_LEVELS
-        found += [(row, other) for other in close[alike]]
-    return np.array(found, dtype=int).reshape(-1, 2)
 
 
 def groups(frame, by="subject"):
@@ -81,7 +52,7 @@ def groups(frame, by="subject"):
     if by == "subject":
         unit = frame["subject"].where(frame["subject"] != "", frame["source"])
     code = pd.factorize(unit)[0]
-    pairs = near_duplicates(frame)
+    pairs = copies.pairs(frame["thumbnail"])
     edges = np.concatenate([pairs, _chain(code), _chain(pd.factorize(frame["sha256"])[0])])
     size = len(frame)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
@@ -255,7 +226,7 @@ def audit(frame, parts, by="subject", *, count=0):
         "source image": _on_two_sides(frame["source"], sides),
         "byte-identical file": _on_two_sides(frame["sha256"], sides),
     }
-    pairs = near_duplicates(frame)
+    pairs = copies.pairs(frame["thumbnail"])
     pairs = pairs[sides[pairs[:, 0]] != sides[pairs[:, 1]]]
     crossing["near-duplicate pair"] = [
         f"{frame['path'].iloc[a]} ~ {frame['path'].iloc[b]}" for a, b in pairs

@@ -6,8 +6,8 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from smears import colour
+from smears.catalogue import COLOURS
 from smears.runs import KEYS, classes_of
-from smears.splits import COLOURS
 
 NEAREST, LOGISTIC = colour.CLASSIFIERS
 

@@ -1,15 +1,16 @@
 """Splits keep subjects apart, and the audit finds every leak that is planted."""
 
-import cv2
+import base64
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from smears import catalogue, splits
+from smears import copies, splits
 
 
 def _catalogue(classes=3, subjects=10, images=4, seed=0):
-    """A scanned catalogue without files: every picture has its own hash and colours."""
+    """A scanned catalogue without files: every picture has its own look."""
     rng = np.random.default_rng(seed)
     rows = [
         (f"class{c}", f"set:{c}-{s}", f"set:{c}-{s}-{i}")
@@ -21,8 +22,7 @@ def _catalogue(classes=3, subjects=10, images=4, seed=0):
     for column in ("part", "mask", "derived"):
         frame[column] = ""
     frame["sha256"] = [rng.bytes(32).hex() for _ in range(len(frame))]
-    frame["dhash"] = [rng.bytes(32).hex() for _ in range(len(frame))]
-    frame[splits.COLOURS] = rng.uniform(0, 255, (len(frame), 6))
+    frame["thumbnail"] = [base64.b64encode(rng.bytes(1024)).decode() for _ in range(len(frame))]
     return frame
 
 
@@ -82,9 +82,8 @@ def test_splitting_by_image_tears_subjects_apart_and_the_audit_counts_them():
 def test_near_duplicates_of_two_subjects_are_kept_on_one_side():
     frame = _catalogue()
     other = 4 * 10 * 2
-    for column in ("dhash", *splits.COLOURS):
-        frame.loc[other, column] = frame.loc[0, column]
-    assert [0, other] in splits.near_duplicates(frame).tolist()
+    frame.loc[other, "thumbnail"] = frame.loc[0, "thumbnail"]
+    assert copies.pairs(frame["thumbnail"]).tolist() == [[0, other]]
     for seed in range(5):
         parts = splits.split(frame, seed=seed)
         assert parts[0] == parts[other]
@@ -106,8 +105,7 @@ def test_a_planted_near_duplicate_is_named_with_both_files():
     frame = _catalogue()
     parts = splits.split(frame)
     train, test = (parts[parts == part].index[0] for part in ("train", "test"))
-    for column in ("dhash", *splits.COLOURS):
-        frame.loc[test, column] = frame.loc[train, column]
+    frame.loc[test, "thumbnail"] = frame.loc[train, "thumbnail"]
     (failure,) = splits.audit(frame, parts).failures
     assert frame["path"][train] in failure
     assert frame["path"][test] in failure
@@ -186,23 +184,6 @@ def test_a_paper_s_own_shares_are_another_split(tmp_path):
     assert (parts == "test").mean() == pytest.approx(0.1)
     assert (parts == "validation").mean() == pytest.approx(0.1)
     assert "subject on two sides" in audit.line
-
-
-def test_round_cells_on_black_are_not_taken_for_copies_of_each_other():
-    rng = np.random.default_rng(0)
-    hashes = []
-    for _ in range(30):
-        coarse = rng.uniform(60, 160, (6, 6)).astype(np.float32)
-        grey = cv2.resize(coarse, (60, 60), interpolation=cv2.INTER_CUBIC).clip(40, 255)
-        picture = np.zeros((150, 150), np.uint8)
-        disc = cv2.circle(np.zeros((60, 60), np.uint8), (30, 30), 29, 1, -1)
-        picture[45:105, 45:105] = disc * grey.astype(np.uint8)
-        hashes += [
-            catalogue.difference_hash(np.stack([p] * 3, -1)) for p in (picture, picture // 2)
-        ]
-    frame = pd.DataFrame({"dhash": hashes}).assign(**dict.fromkeys(splits.COLOURS, 100.0))
-    # A copy at half the light is found; of the others, which differ inside the cell, none is.
-    assert splits.near_duplicates(frame).tolist() == [[i, i + 1] for i in range(0, 60, 2)]
 
 
 def test_more_folds_than_a_class_can_fill_are_refused_with_the_number_that_fits(tmp_path):
