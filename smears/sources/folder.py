@@ -5,7 +5,7 @@ folders of one name for one person whatever their class, so that none stands on 
 split.
 """
 
-from smears.sources.listing import SourceError, frame, pictures
+from smears.sources.listing import STRAYS, SourceError, frame, pictures
 
 LEAST = 5  # people of each class from which a split can keep them apart
 # Folders that hold no class: those of a split that is made already -> their part, and masks.
@@ -33,7 +33,8 @@ def read(folder, cache):
     """Rows of `folder/<class>/[<person>/...]<picture>`.
 
     The person is the subject and the picture's own folder its source where every class has
-    `LEAST` people or more; `attrs["notes"]` tells. Else each picture is a source of its own.
+    `LEAST` people or more; `attrs["notes"]` tells, and names class folders that are empty. Else
+    each picture is a source of its own.
 
     Raises:
         SourceError: a picture outside any class folder, folders that hold parts or masks, or masks
@@ -46,12 +47,24 @@ def read(folder, cache):
             raise SourceError(f"{path} lies outside any class folder. {HOW_TO_GET}")
         people.setdefault(place.parts[0], set()).update(place.parts[1:-1][:1])
     _refuse_what_is_no_class(folder, places.values())
+    empty = sorted(place.name for place in folder.iterdir() if _is_class(place, people))
     deep = any(people.values())
     kept = min(map(len, people.values())) >= LEAST
     table = frame([_row(path, place, kept) for path, place in places.items()])
+    notes = [f"no picture in the class folder {name}, so it is no class here" for name in empty]
     if deep:
-        table.attrs["notes"] = [_note(people, places.values()) if kept else TOO_FEW]
+        notes.append(_note(people, places.values()) if kept else TOO_FEW)
+    table.attrs["notes"] = notes
     return table
+
+
+def _is_class(place, known):
+    """Whether this could be a class folder that is none of the known ones, for want of pictures."""
+    return (
+        place.is_dir()
+        and place.name not in {*known, *STRAYS}
+        and not place.name.startswith((".", "_"))
+    )
 
 
 def _refuse_what_is_no_class(folder, places):

@@ -6,11 +6,12 @@ from smears.sources.listing import SourceError, frame
 
 HOW_TO_GET = (
     "A comma-separated UTF-8 file with a header line and the columns path and label, and, if "
-    "known, subject, source (image from which it is cut), part (train, validation or test) and "
-    "mask (path of a mask picture); relative paths start at the CSV's folder."
+    "known, subject, source (image from which it is cut), part (train, validation or test), "
+    "mask (path of a mask picture) and derived (how it was made from others, empty for genuine "
+    "ones: such pictures belong in training alone); relative paths start at the CSV's folder."
 )
 REQUIRED = ("path", "label")
-OPTIONAL = ("subject", "source", "part", "mask")
+OPTIONAL = ("subject", "source", "part", "mask", "derived")
 # How programs write that they have no value.
 MISSING = ("nan", "NaN", "NAN", "None", "NA", "N/A", "<NA>", "#N/A", "NULL", "null")
 PARTS = ("", "train", "validation", "test")
@@ -36,7 +37,7 @@ def read(folder, cache):
                     faults.append(where + f"{len(entry[None])} fields too many: quote commas")
                     continue
                 entry = {name: text.strip() for name, text in entry.items()}
-                for name in ("subject", "source"):
+                for name in ("subject", "source", "derived"):
                     if entry.get(name) in MISSING:
                         entry[name] = ""
                 faults += [where + fault for fault in _faults(entry, folder)]
@@ -86,4 +87,5 @@ def _row(entry, path):
         "path": path.parent / entry["path"], "label": entry["label"],
         "source": f"csv:{entry['path']}", "part": entry.get("part", ""),
         "mask": str(path.parent / entry["mask"]) if entry.get("mask") else "",
+        "derived": entry.get("derived", ""),
     } | owner  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smears import sources
+from smears import sources, splits
 
 
 def _list(folder, text, encoding="utf-8"):
@@ -86,3 +86,11 @@ def test_another_encoding_and_a_folder_are_refused(home):
         sources.read(_list(home, "path,label\ncells/é.png,a\n", "latin-1"), home)
     with pytest.raises(sources.SourceError, match="is a folder: give the CSV file"):
         sources.read(f"csv:{home}", home)
+
+
+def test_a_picture_made_from_others_is_told_and_fails_the_audit_outside_training(home):
+    text = 'path,label,part,derived\ncells/1.png,a,train,\n"cells/2, b.png",a,test,augmented\n'
+    frame = sources.load([_list(home, text)], home / "cache")
+    assert frame["derived"].tolist() == ["", "augmented"]
+    failures = splits.audit(frame, frame["part"]).failures
+    assert any("1 generated or augmented pictures outside training" in text for text in failures)

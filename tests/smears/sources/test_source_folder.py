@@ -91,6 +91,15 @@ def test_folders_that_hold_no_class_are_refused_with_the_command_that_reads_them
     assert f'python -m smears check "{tmp_path}" --list list.csv' in str(refusal.value)
 
 
+def test_an_empty_class_folder_is_named(put, tmp_path):
+    for name in ("basophil", ".hidden", "__MACOSX"):
+        (tmp_path / name).mkdir()
+    frame = put("blast/1.png", "normal/1.png")
+    assert frame.attrs["notes"] == [
+        "no picture in the class folder basophil, so it is no class here"
+    ]
+
+
 def test_masks_beside_their_pictures_are_no_pictures(put, tmp_path):
     with pytest.raises(sources.SourceError) as refusal:
         put("blast/1.png", "blast/1_mask.png", "normal/2.PNG", "normal/2_Mask.png")
