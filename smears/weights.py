@@ -1,10 +1,12 @@
 """Pretrained weights from files: whole or partial, by layer name; and ImageNet's, if reachable."""
 
 import hashlib
+import io
 import json
 import re
 import socket
 import sys
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +78,8 @@ def load(network, path):
     Args:
         network: Keras model.
         path: .npz with arrays `<number>_<layer>/<weight>` or `<layer>/<weight>`; .h5 in the older
-            layout of keras.applications; .weights.h5 or .keras of Keras 3 (the whole network).
-            Nothing in a file is run: no pickles, no code.
+            layout of keras.applications; .weights.h5 or .keras of Keras 3, of this network or,
+            for what they share, of another. Nothing in a file is run: no pickles, no code.
 
     Returns:
         Report. Layers that Keras numbers itself (conv2d_7) are matched by their order.
@@ -93,8 +95,11 @@ def load(network, path):
             ".npz, .h5, .weights.h5 or .keras file"
         )
     if path.name.endswith((".weights.h5", ".keras")):
-        return _load_keras(network, path)
-    stored = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
+        if _loads_whole(network, path):
+            return Report(tuple(layer.name for layer in network.layers if layer.weights), (), ())
+        stored = _read_keras(path)
+    else:
+        stored = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
     named = _names(network)
     missing = {name: layer for name, layer in named.items() if name not in stored}
     pairs = [(layer, stored[name]) for name, layer in named.items() if name in stored]
@@ -319,9 +324,31 @@ def _read_h5(path):
         ) from problem
 
 
-def _load_keras(network, path):
+def _loads_whole(network, path):
+    """Whether Keras takes the file as this very network's; if not, nothing is changed."""
+    before = network.get_weights()
     try:
-        network.load_weights(path)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as problem:
-        raise WrongFile(f"{path}: does not fit {network.name}: {problem}") from problem
-    return Report(tuple(layer.name for layer in network.layers if layer.weights), (), ())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of layers that it lacks: what follows tells
+            network.load_weights(path)
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+        network.set_weights(before)
+        return False
+    return True
+
+
+def _read_keras(path):
+    """Dict layer name -> dict place -> array from .weights.h5 or .keras; not of nested layers."""
+    try:
+        source = path
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                source = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(source, "r") as file:
+            groups = [group["vars"] for group in file["layers"].values() if "vars" in group]
+            return {
+                group.attrs["name"]: {key: np.asarray(group[key]) for key in sorted(group, key=int)}
+                for group in groups if "name" in group.attrs and len(group)
+            }  # fmt: skip
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
+        raise WrongFile(f"{path}: no weights file of Keras 3 ({problem})") from problem

@@ -81,11 +81,14 @@ def test_every_format_brings_back_every_weight(name, tmp_path):
     assert report.missing == report.unused == ()
 
 
-@pytest.mark.parametrize("name", ["partial.npz", "partial.h5"])
+@pytest.mark.parametrize("name", ["partial.npz", "partial.h5", "new.weights.h5", "whole.keras"])
 def test_a_partial_file_loads_by_layer_name_and_says_what_it_lacks(name, tmp_path):
     source, network, before = _network(), _network(2), _network(2)
     if name.endswith("npz"):
         np.savez(tmp_path / name, **_arrays(source, "{layer}/{weight}", ["norm", "first"]))
+    elif name in WRITERS:  # of a network that ends earlier, as without its top
+        base = keras.Model(source.input, source.get_layer("norm").output)
+        WRITERS[name](tmp_path / name, base)
     else:
         _write_h5(tmp_path / name, source, ["norm", "first"])
     report = load(network, tmp_path / name)
@@ -136,14 +139,11 @@ def test_shapes_that_do_not_fit_are_refused(name, tmp_path):
         load(_network(2), tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["other.npz", "other.h5"])
+@pytest.mark.parametrize("name", ["named.npz", "older.h5", "new.weights.h5", "whole.keras"])
 def test_a_file_without_a_common_layer_is_refused_by_name(name, tmp_path):
     inputs = keras.Input((4,))
     other = keras.Model(inputs, layers.Dense(2, name="elsewhere")(inputs))
-    if name.endswith("npz"):
-        np.savez(tmp_path / name, **_arrays(other, "{layer}/{weight}"))
-    else:
-        _write_h5(tmp_path / name, other)
+    WRITERS[name](tmp_path / name, other)
     with pytest.raises(WrongFile, match=r"no layer in common with tiny.*elsewhere.*first"):
         load(_network(), tmp_path / name)
 
