@@ -133,7 +133,7 @@ class Results:
             processes.train(self, self._left())
         for label in self.study.rows:
             seeds = self._ready(label) if self.options.finished else self.options.seeds
-            if reason := self._left_out(label) or ("" if seeds else "not trained yet"):
+            if reason := self._left_out(label) or ("" if seeds else self._lacking(label)):
                 self.missing[label] = reason
             for seed, fold in product(self.options.seeds, range(len(self.material.splits))):
                 if label not in self.missing and seed in seeds:
@@ -144,6 +144,11 @@ class Results:
                         self.runs.pop(label, None)
                 if after:
                     after()
+
+    def _lacking(self, label):
+        """Why a row has no finished training: what the last one met, if one was tried."""
+        run = self._opened(label, self.options.seeds[0], 0)
+        return run.facts.get("unavailable", "not trained yet")
 
     def _left_out(self, label):
         """Why a row is not to be run, or ""."""
@@ -188,7 +193,11 @@ class Results:
 
                 backend.start()
                 run.write_environment()
-                self.study.recipe.train(self.material.task(fold), run)
+                try:
+                    self.study.recipe.train(self.material.task(fold), run)
+                except Unavailable as reason:
+                    run.note(unavailable=str(reason))
+                    raise
                 self._tell(run, fold)
         return run
 

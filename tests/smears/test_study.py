@@ -118,7 +118,7 @@ def test_two_seeds_train_twice_and_the_interval_spans_them(out, capsys):
 
 
 def test_finished_shows_what_is_there_and_trains_nothing(out, capsys):
-    standin.script(COMPARISON, out, "--rows", "MobileNet", "--seeds", "2")
+    standin.script(COMPARISON, out, "--rows", "MobileNet", "DenseNet121", "--seeds", "2")
     standin.script(COMPARISON, out, "--rows", "VGG19")
     folders = sorted((out / "runs").iterdir())
     standin.trained.clear()
@@ -129,6 +129,7 @@ def test_finished_shows_what_is_there_and_trains_nothing(out, capsys):
     assert sorted((out / "runs").iterdir()) == folders
     assert "not run" not in _table(lines)["VGG19"] + _table(lines)["MobileNet"]
     assert "- Xception: not run: not trained yet." in lines
+    assert "- DenseNet121: not run: no weights." in lines
     assert any("seeds: 2 (VGG19: 1);" in line for line in lines)
     assert any("bootstrap over subjects and seeds" in line for line in lines)
 
