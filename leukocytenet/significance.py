@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from smears import statistics
+from smears import colour, statistics
 from smears.tables import interval, mcnemar_against, mcnemar_line, scored, size
+
+TURNS = "LeukocyteNet, flips and quarter turns"  # a row of Table 4 as well
 
 
 def significance(results):
@@ -24,7 +26,13 @@ def significance(results):
         over = "subjects and seeds" if len(own) > 1 else "subjects"
         name = f"{part.capitalize()} accuracy, interval over {over}, %"
         rows.append(_row(results, name, scored(own, part, "accuracy"), size(own, part)))
-    rows += _mcnemar(results, own)
+    for name in (TURNS, *colour.CLASSIFIERS):
+        other = results.predictions(name)
+        text = scored(other, "test", "accuracy")
+        rows.append(_row(results, f"Test accuracy, {name}, %", text, size(other, "test")))
+    rows += _mcnemar(results, "LeukocyteNet")
+    if TURNS in results.runs:
+        rows += _mcnemar(results, TURNS, f"{TURNS}: ")
     lines = results.captions()
     lines += [
         "n: epochs in the first three rows, which repeat the paper's computation and take the "
@@ -62,20 +70,21 @@ def _paired(history):
     return f"t = {t:.4f}, {_small(p)}"
 
 
-def _mcnemar(results, own):
+def _mcnemar(results, reference, title=""):
     """McNemar's exact test against each baseline, the best one (on validation) marked."""
-    others = [name for name in results.study.rows if name != "LeukocyteNet"]
-    texts = mcnemar_against(results, "LeukocyteNet", others)
+    others = [name for name in results.study.rows if name not in ("LeukocyteNet", TURNS)]
+    texts = mcnemar_against(results, reference, others)
     ready = [name for name in others if texts[name] != "not run"]
     held = {
         name: interval(results.predictions(name), "validation", "accuracy")[0] for name in ready
     }
     rows = []
     for name in others:
-        shared = set(results.seeds("LeukocyteNet")) & set(results.seeds(name))
-        n = len(shared) * int(size(own, "test")) if name in ready else "–"
+        shared = set(results.seeds(reference)) & set(results.seeds(name))
+        n = len(shared) * int(size(results.predictions(name), "test")) if name in ready else "–"
         best = " (best on validation)" if ready and name == max(held, key=held.get) else ""
-        rows.append(_row(results, f"McNemar, test, against {name}{best}", texts[name], n))
+        what = f"{title}McNemar, test, against {name}{best}"
+        rows.append(_row(results, what, texts[name], n))
     return rows
 
 

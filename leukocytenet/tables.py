@@ -14,7 +14,9 @@ from smears.runs import classes_of
 from smears.tables import (
     RESAMPLES,
     chance,
+    colour_line,
     confusions,
+    gains,
     mcnemar_against,
     mcnemar_line,
     ours_line,
@@ -46,7 +48,7 @@ def literature(results):
         "n test": size(predictions, "test"),
         "data": results.data,
     }
-    lines = [*results.captions(), ours_line(results)]
+    lines = [*results.captions(), ours_line(results), colour_line(results)]
     lines.append("The other works are quoted as the paper quotes them; none was run here.")
     return pd.DataFrame(rows), lines
 
@@ -163,7 +165,7 @@ def per_class(results):
         row["n test"] = str(int(stack[0].sum(0)[number].sum())) if predictions else "–"
         row["data"] = results.data
         rows.append(row)
-    lines = [*results.captions(), ours_line(results)]
+    lines = [*results.captions(), ours_line(results), colour_line(results)]
     lines.append("Precision of a class that is never predicted counts as 0.")
     return pd.DataFrame(rows), lines
 
@@ -185,6 +187,7 @@ def ablation(results):
     others = [*results.study.rows, *colour.CLASSIFIERS]
     others.remove(HYBRID_ROW)
     against = mcnemar_against(results, HYBRID_ROW, others)
+    more = gains(results, HYBRID_ROW, others)
     for label in [*results.study.rows, *colour.CLASSIFIERS]:
         predictions = results.predictions(label)
         row = {"Model variant": label}
@@ -195,6 +198,7 @@ def ablation(results):
             row[f"{title} ours (95% CI)"] = scored(predictions, "test", metric)
         row["Minority recall published"] = results.published(label, "minority_recall")
         row["Minority recall ours"] = _minority(predictions, minority)
+        row["Accuracy less LeukocyteNet's (95% CI)"] = more.get(label, "–")
         row["McNemar, LeukocyteNet : this row"] = against.get(label, "–")
         row["n test"] = size(predictions, "test")
         row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"

@@ -154,6 +154,28 @@ def mcnemar_against(results, reference, labels):
     }
 
 
+def gains(results, reference, labels):
+    """Test accuracy of each of some rows less that of one, in points, over the seeds of both.
+
+    Args: as `mcnemar_against`.
+
+    Returns:
+        Dict label -> "+2.49 (+0.9 to +4.1)", bootstrap over subjects and seeds, the same for both;
+        "not run" where either was not, or no seed is common to both.
+    """
+    texts = dict.fromkeys(labels, "not run")
+    for label in labels:
+        pair = _paired(results, reference, label)
+        if pair:
+            own, other = (confusions(row, "test") for row in pair)
+            found = statistics.difference_by_subject(
+                other, own, _score("accuracy"), resamples=RESAMPLES
+            )
+            gain, low, high = (100 * value for value in found)
+            texts[label] = f"{gain:+.2f} ({low:+.1f} to {high:+.1f})"
+    return texts
+
+
 def _paired(results, reference, label):
     """Predictions of two rows, a pair of lists, a table each seed that both have; or None.
 
@@ -177,6 +199,15 @@ def mcnemar_line(results, reference):
         + "; p takes subjects (source images where unknown), not pictures, as independent, and is "
         "corrected for the number of rows by Holm's method."
     )
+
+
+def colour_line(results):
+    """A caption line for tables without rows of colour: how far six colour numbers come."""
+    found = []
+    for label in colour.CLASSIFIERS:
+        accuracy = scored(results.predictions(label), "test", "accuracy")
+        found.append(f"{accuracy} by {label.partition('(')[2].rstrip(')')}")
+    return f"Colour statistics only, same split, test accuracy in %: {'; '.join(found)}."
 
 
 def interval_line(results):

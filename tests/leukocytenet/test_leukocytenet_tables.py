@@ -17,7 +17,7 @@ from table5 import COMPARISON
 from table6 import REPORT
 from table7 import COMPLEXITY
 from table8 import DURATIONS
-from table9 import SIGNIFICANCE
+from table9 import SIGNIFICANCE, TURNS
 
 from leukocytenet import augmentation, recipe
 from leukocytenet import tables as own_tables
@@ -162,7 +162,7 @@ def test_every_interval_is_one_and_an_accuracys_holds_its_value(make):
     intervals = 0
     for study in (ABLATION, COMPARISON):
         _, table, _ = make(study, "--seeds", "2")
-        for name in table.filter(like="95% CI"):
+        for name in table.filter(like="ours (95% CI)"):
             for text in table[name][table[name] != "not run"]:
                 if text.endswith(" (–)"):
                     continue
@@ -173,6 +173,29 @@ def test_every_interval_is_one_and_an_accuracys_holds_its_value(make):
                 # A resample without a class pulls macro averages down: see the class's own row.
                 assert low <= value <= high or "ccuracy" not in name
     assert intervals > 20
+
+
+def test_table_4_tells_how_far_each_row_lies_from_the_hybrid(make):
+    _, table, _ = make(ABLATION, "--seeds", "2")
+    own = float(table.loc["LeukocyteNet (VGG19+Swin)", "Accuracy ours (95% CI)"].split(" (")[0])
+    apart = table["Accuracy less LeukocyteNet's (95% CI)"]
+    told = apart[~apart.isin(["–", "not run"])]
+    assert apart["LeukocyteNet (VGG19+Swin)"] == "–"
+    assert {"VGG19 Only", "Colour statistics only (nearest neighbour)"} <= set(told.index)
+    for label, text in told.items():
+        gain, low, high = (float(number) for number in re.findall(r"[+-]\d+\.\d+", text))
+        other = float(table.loc[label, "Accuracy ours (95% CI)"].split(" (")[0])
+        assert gain == pytest.approx(other - own, abs=0.011)
+        assert low <= gain <= high
+
+
+def test_table_9_tests_flips_and_turns_as_well(make):
+    _, table, _ = make(SIGNIFICANCE, "--rows", "LeukocyteNet", "MobileNet", TURNS)
+    assert table.loc[f"Test accuracy, {TURNS}, %", "ours"] != "not run"
+    assert (
+        " : "
+        in table.loc[f"{TURNS}: McNemar, test, against MobileNet (best on validation)", "ours"]
+    )
 
 
 def test_table_6_equals_scikit_learn_class_by_class(make):
