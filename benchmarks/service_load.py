@@ -148,7 +148,7 @@ def main():
     from smears import backend
 
     backend.start()
-    from leukocytenet import swin  # noqa: F401
+    from leukocytenet import model  # noqa: F401
     from smears.classifier import Classifier
 
     missed = []

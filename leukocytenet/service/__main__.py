@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from smears.study import exits
 
 THREADS = 24  # requests in hand; more wait in memory, unread
-CONNECTIONS = 64  # beyond which the system holds new ones back
-SLOW = 30  # seconds without a byte after which a connection is closed
+CONNECTIONS = 128  # beyond which the system holds new ones back
+SLOW = 30  # seconds without a byte after which an idle connection is closed
 
 
 def parse(argv=None):
@@ -63,23 +63,31 @@ def server(app, host, port):
 
     Returns:
         The server; `run()` serves until it is interrupted, `effective_port` is its port.
+
+    Raises:
+        OSError: no such host, or nothing can listen there.
     """
     import logging
+    import socket
 
     from waitress import create_server
 
-    from leukocytenet.service import uploads
+    from leukocytenet.service import channel, uploads
 
     # It warns of every request that waits its turn, as they are meant to.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
-    return create_server(
-        app, host=host, port=port, threads=THREADS, connection_limit=CONNECTIONS,
+    # One address: "localhost" may have two, for which waitress makes a server without a port.
+    address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
+    found = create_server(
+        app, host=address, port=port, threads=THREADS, connection_limit=CONNECTIONS,
         channel_timeout=SLOW, cleanup_interval=5, max_request_body_size=uploads.MAX_BYTES,
         # Above these sizes waitress would write to disk.
         inbuf_overflow=2 * uploads.MAX_BYTES, outbuf_overflow=2 * uploads.MAX_BYTES,
         ident=None, clear_untrusted_proxy_headers=True,
     )  # fmt: skip
+    found.channel_class = channel.Channel
+    return found
 
 
 def main(argv=None):
@@ -90,7 +98,7 @@ def main(argv=None):
 
         backend.start()
         # The network's own layers must be known before its file is read.
-        from leukocytenet import swin  # noqa: F401
+        from leukocytenet import model  # noqa: F401
         from leukocytenet.service.app import LOOPBACK, create_app
         from smears.classifier import Classifier
         from smears.runs import Run
@@ -103,7 +111,11 @@ def main(argv=None):
         try:
             listening = server(app, options.host, options.port)
         except OSError as problem:
-            print(f"Cannot listen on {options.host}:{options.port}: {problem}", file=sys.stderr)
+            print(
+                f"Cannot listen on {options.host}:{options.port}: {problem.strerror or problem}. "
+                "Give another --port (0 takes a free one) or --host.",
+                file=sys.stderr,
+            )
             sys.exit(2)
         sizes = ", ".join(map(str, app.extensions["worker"].sizes))
         print(

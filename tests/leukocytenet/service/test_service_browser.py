@@ -1,6 +1,7 @@
 """The page in a real Chromium, and the server as a process: what people and strangers do to it."""
 
 import http.client
+import json
 import os
 import resource
 import shutil
@@ -92,7 +93,10 @@ def test_oversized_bodies_are_refused_before_they_are_sent(port):
     connection.endheaders(b"--x")
     answer = connection.getresponse()
     assert answer.status == 413
-    assert b"20000000" in answer.read()
+    assert answer.getheader("Content-Security-Policy").startswith("default-src 'none'")
+    told = json.load(answer)
+    assert told["status"] == 413
+    assert "20000000" in told["error"]
     assert _health(port) == 200
 
 

@@ -1,16 +1,28 @@
 """Served from a run's folder, the network answers as it did in the run."""
 
+import contextlib
 import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny_service
 
+from leukocytenet import LeukocyteNet
 from leukocytenet.service import __main__ as command
+from leukocytenet.service import channel
 from leukocytenet.service.app import create_app
 from smears import InputError, calibration
 from smears.classifier import Classifier
+from smears.runs import KEYS, Run
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +114,67 @@ def test_the_command_refuses_what_is_no_run(tmp_path, capsys):
     assert "no run's folder" in capsys.readouterr().err
     with pytest.raises(InputError):
         Classifier.load("gs://bucket/model.keras")
+
+
+def test_hosts_that_cannot_be_listened_on_are_named(run, capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main(["--model", str(run[0].folder), "--host", "nosuchhost.invalid"])
+    assert end.value.code == 2
+    assert "Cannot listen on nosuchhost.invalid:8000" in capsys.readouterr().err
+
+
+def test_localhost_is_one_server_with_a_port(run, client):
+    found = command.server(client.application, "localhost", 0)
+    try:
+        assert int(found.effective_port) > 0
+    finally:
+        found.close()
+
+
+def test_requests_that_come_too_slowly_end_and_let_others_in(client, monkeypatch):
+    monkeypatch.setattr(channel, "GRACE", 0.5)
+    monkeypatch.setattr(command, "CONNECTIONS", 20)
+    found = command.server(client.application, "127.0.0.1", 0)
+    threading.Thread(target=found.run, daemon=True).start()
+    head = b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
+    slow = [socket.create_connection(("127.0.0.1", found.effective_port)) for _ in range(40)]
+    for connection in slow:
+        connection.sendall(head)
+    # While they send a byte now and then, somebody else asks.
+    with socket.create_connection(("127.0.0.1", found.effective_port), timeout=20) as other:
+        other.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        for _ in range(12):
+            for connection in slow:
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"x")
+            time.sleep(0.25)
+        assert b" 200 OK" in other.recv(200)
+    answer = slow[0].recv(2000)
+    assert b" 408 " in answer.partition(b"\r\n")[0]
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
+    for connection in slow:
+        connection.close()
+
+
+@pytest.mark.slow
+def test_the_command_serves_leukocytenet_itself(tmp_path):
+    # In a process of its own: here its layers are known already.
+    made = Run(tmp_path, "random", {"model": "LeukocyteNet", "size": 64, "seed": 0})
+    classes = list(tiny_service.CLASSES)
+    LeukocyteNet((64, 64, 3), 3, weights=None).save(made.folder / "model.keras")
+    made.note(classes=classes, preprocess="caffe")
+    frame = pd.DataFrame([dict.fromkeys(KEYS, "x") | {"part": "test", "label": "AML"}])
+    made.write_predictions(frame, classes, np.full((1, 3), 1 / 3))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "leukocytenet.service", "--port", "0", "--model", str(made.folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )  # fmt: skip
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "Serving" in line:
+            break
+    process.terminate()
+    process.wait(20)
+    assert "Serving http://127.0.0.1:" in said, said
