@@ -32,8 +32,9 @@ class Pipeline:
 
         if not run.finished or not (run.folder / "model" / "settings.json").exists():
             raise InputError(
-                f"{run.folder} is no finished run of CoTCoNet: give one that "
-                "`table5.py --paper cotconet` names."
+                f"{run.folder} is no finished run of CoTCoNet with its networks (model/), without "
+                "which results may be kept: give one that `table5.py --paper cotconet` names, or "
+                "train it anew with another --out."
             )
         self.model = CoTCoNet.load(run.folder / "model")
         self.classes = tuple(run.facts["classes"])

@@ -350,7 +350,7 @@ def _answers(run, data, predictions, found, limits, explained, external):
         f"scaled as {scaling or 'the settings say'}",
         "sample": f"{data['pictures']} pictures, all that there were; no calculation" if data
         else "",
-        "split": data.get("audit") or f"split {s['split']}; its counts are {UNKNOWN}.",
+        "split": data.get("audit") or f"split {s.get('split', UNKNOWN)}; its counts are {UNKNOWN}.",
         "disjoint": _disjoint(run, data, predictions),
         "model": f"{s['model']}, {_number(facts.get('parameters'))} parameters, input "
         f"{s['size']} x {s['size']} x 3",

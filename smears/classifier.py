@@ -52,6 +52,11 @@ class Classifier:
                 f"{folder} is a run of CoTCoNet or of a method it is compared with: "
                 "python -m cotconet.predict answers with it."
             )
+        if run.finished and not (folder / "model.keras").is_file():
+            raise InputError(
+                f"{folder} is finished, but its network is not there (model.keras): results may be "
+                "kept without. Give its table's script another --out, and it is trained anew."
+            )
         if lacking or not run.finished:
             raise InputError(
                 f"{folder} is no finished run of a network: it lacks "

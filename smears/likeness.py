@@ -38,7 +38,7 @@ def compare(frame, seed=0):
     """
     means = frame[["red", "green", "blue"]].to_numpy(float)
     chosen = np.random.default_rng(seed).permutation(len(frame))[:SAMPLE]
-    opened = [images.decode(path) for path in frame["path"].iloc[np.sort(chosen)]]
+    opened = [_small(images.decode(path)) for path in frame["path"].iloc[np.sort(chosen)]]
     one = float(np.mean([bodies(picture) == 1 for picture in opened]))
     inside = {name: _inside(means, entry["colours"]) for name, entry in MEASURED.items()}
     rows = [
@@ -99,6 +99,13 @@ def _sentences(frame, means, inside, one, opened):
     return found
 
 
+def _small(picture):
+    """A picture at 256 pixels, its longer side: what is measured needs no more."""
+    scale = 256 / max(picture.shape[:2])
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
 def bodies(picture):
     """Number of large, strongly stained bodies, which in single-cell pictures is one.
 
@@ -108,9 +115,7 @@ def bodies(picture):
     Args:
         picture: uint8 (h, w, 3) RGB.
     """
-    scale = 256 / max(picture.shape[:2])
-    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small = _small(picture)
     lit = small.max(2) > DARK
     if lit.mean() < 0.02:
         return 0

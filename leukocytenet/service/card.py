@@ -10,6 +10,8 @@ from smears import metrics
 from smears.runs import classes_of
 
 NOTICE = "Research use only, not a medical device."
+# What is told of the data: names of its sets, numbers, pictures a class and part, split and audit.
+DATA = ("sets", "pictures", "subjects", "counts", "audit")
 
 
 def card(classifier, run=None, methods=()):
@@ -23,6 +25,7 @@ def card(classifier, run=None, methods=()):
     facts = about.get("facts", {})
     text = run.folder / "MODEL_CARD.md" if run else None
     known = "training_pictures" in facts
+    data = facts.get("described", {})
     return finite(
         {
             "name": about.get("settings", {}).get("model", "network"),
@@ -32,6 +35,7 @@ def card(classifier, run=None, methods=()):
             "classes": list(classifier.classes),
             "input": {"pixels": classifier.size, "scaling": classifier.mode or "none"},
             "training": {
+                "data": {key: data[key] for key in DATA if key in data},
                 "settings": about.get("settings", {}),
                 "weights": facts.get("weights", "not recorded"),
                 "environment": about.get("environment", {}),

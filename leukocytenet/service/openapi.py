@@ -5,6 +5,21 @@ from leukocytenet.service import card, uploads
 PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer", "minimum": 0}
+TRAINING = {
+    "data": {
+        "type": "object", "description": "Empty where the run did not record it.",
+        "properties": {
+            "sets": {"type": "array", "items": TEXT}, "pictures": WHOLE, "subjects": WHOLE,
+            "counts": {"type": "object", "description": "Pictures of each class in each part."},
+            "audit": TEXT | {"description": "The split, and what its audit found."},
+        },
+    },
+    "settings": {"type": "object"}, "weights": TEXT, "environment": {"type": "object"},
+    "pictures": {
+        "type": "object",
+        "description": "1st, 50th and 99th percentile of what a picture is measured by.",
+    },
+}  # fmt: skip
 
 
 def describe(classes, methods):
@@ -168,7 +183,8 @@ def _schemas(classes, methods):
             {
                 "name": TEXT, "run": TEXT, "version": TEXT, "notice": TEXT,
                 "classes": {"type": "array", "items": TEXT}, "input": {"type": "object"},
-                "training": {"type": "object"}, "metrics": {"type": "object", "nullable": True},
+                "training": {"type": "object", "properties": TRAINING},
+                "metrics": {"type": "object", "nullable": True},
                 "calibration": {"type": "object", "nullable": True},
                 "warnings": {"type": "object"},
                 "explanations": {"type": "array", "items": {"type": "string", "enum": methods}},

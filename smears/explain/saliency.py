@@ -75,4 +75,5 @@ def _scaled(strength, picture):
         return empty, "the gradient is no finite number"
     if not strength.any():
         return empty, "the class's score depends on no pixel here"
-    return fit(strength, picture), ""
+    alike = np.ptp(strength) <= 1e-6 * strength.max()
+    return fit(strength, picture), "every pixel sways the class's score alike" if alike else ""

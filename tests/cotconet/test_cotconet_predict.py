@@ -57,4 +57,4 @@ def test_a_run_of_another_method_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         command.main(["--model", str(run.folder), "a.png", "--out", str(tmp_path / "o")])
     assert end.value.code == 2
-    assert "no finished run of CoTCoNet" in capsys.readouterr().err
+    assert "no finished run of CoTCoNet with its networks" in capsys.readouterr().err

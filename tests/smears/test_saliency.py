@@ -116,3 +116,12 @@ def test_a_score_that_no_pixel_changes_has_an_empty_map_and_says_why(hinge, pict
         hinge.network.set_weights([hidden, out, bias])
     assert not found.map.any()
     assert "depends on no pixel" in found.note
+
+
+def test_a_score_that_every_pixel_changes_alike_has_a_flat_map_and_says_why(pictures):
+    pixels = keras.Input((8, 8, 3))
+    x = layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(pixels))
+    mean = Classifier(keras.Model(pixels, x), ("a", "b"), 8, None)
+    found = saliency.explain(mean, pictures[:1], 0)[0]
+    assert np.ptp(found.map) < 1e-6
+    assert "every pixel sways" in found.note

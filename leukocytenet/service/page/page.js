@@ -212,7 +212,9 @@ function card() {
   row(list, "Starting weights", model.training.weights);
   row(list, "Epochs", settings.epochs);
   row(list, "Seed", settings.seed);
-  row(list, "Trained on", model.training.environment.hardware);
+  const data = model.training.data;
+  if (data.sets) row(list, "Training data", `${data.sets.join(", ")}: ${data.pictures} pictures. ${data.audit}`);
+  row(list, "Hardware", model.training.environment.hardware);
   const metrics = model.metrics;
   if (metrics) {
     row(list, "Test accuracy", `${percent(metrics.accuracy)} of ${metrics.pictures} pictures`);

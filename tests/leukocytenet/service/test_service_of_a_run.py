@@ -4,11 +4,13 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,10 @@ import tiny_service
 
 from leukocytenet import LeukocyteNet
 from leukocytenet.service import __main__ as command
+from leukocytenet.service import card as service_card
 from leukocytenet.service import channel
 from leukocytenet.service.app import create_app
-from smears import InputError, calibration
+from smears import InputError, calibration, card, splits
 from smears.classifier import Classifier
 from smears.runs import KEYS, Run
 
@@ -114,6 +117,23 @@ def test_the_command_refuses_what_is_no_run(tmp_path, capsys):
     assert "no run's folder" in capsys.readouterr().err
     with pytest.raises(InputError):
         Classifier.load("gs://bucket/model.keras")
+
+
+def test_the_card_names_the_training_data(run):
+    made, frame = run
+    described = card.describe(frame, frame["part"], splits.audit(frame, frame["part"]))
+    loaded = replace(Classifier.load(made.folder), about={"facts": {"described": described}})
+    data = service_card.card(loaded)["training"]["data"]
+    assert data["sets"] == ["drawn"]
+    assert data["counts"]["AML"] == {"train": 6, "validation": 3, "test": 3}
+    assert data["audit"].startswith("Split by subject: train 18 / validation 9 / test 9 of 36")
+
+
+def test_results_that_were_kept_without_their_network_say_so(run, tmp_path):
+    kept = tmp_path / "kept"
+    shutil.copytree(run[0].folder, kept, ignore=shutil.ignore_patterns("*.keras"))
+    with pytest.raises(InputError, match=r"its network is not there.*another --out"):
+        Classifier.load(kept)
 
 
 def test_hosts_that_cannot_be_listened_on_are_named(run, capsys):
