@@ -51,6 +51,7 @@ function add(files) {
     find(shown, "h2").textContent = file.name;
     find(shown, ".body").hidden = true;
     find(shown, ".wait span").textContent = "Waiting";
+    find(shown, ".remove").setAttribute("aria-label", `Remove ${file.name}`);
     find(shown, ".remove").addEventListener("click", () => {
       queue = queue.filter((entry) => entry.shown !== shown);
       shown.remove();
@@ -139,12 +140,16 @@ function explanations(file, shown, result) {
     find(shown, ".methods").append(button);
     return button;
   });
+  // Nothing is disabled meanwhile, or the keyboard would lose its place.
+  let busy = false;
   const show = async (chosen) => {
-    buttons.forEach((button) => {
-      button.disabled = true;
+    if (busy) return;
+    busy = true;
+    const asked = select.value;
+    for (const button of buttons) {
+      button.setAttribute("aria-disabled", "true");
       button.setAttribute("aria-pressed", String(button === chosen));
-    });
-    select.disabled = true;
+    }
     const note = find(shown, ".small");
     const again = chosen.textContent;
     note.textContent = `Computing ${again}` + (chosen.dataset.method === "lime" ? ", which can take a minute." : ".");
@@ -152,7 +157,7 @@ function explanations(file, shown, result) {
       const form = new FormData();
       form.append("image", file);
       form.append("method", chosen.dataset.method);
-      form.append("class", select.value);
+      form.append("class", asked);
       const found = await ask("/api/explain", form);
       overlay.src = `data:image/png;base64,${found.overlay}`;
       overlay.alt = `${found.method} of ${found.class}`;
@@ -168,10 +173,12 @@ function explanations(file, shown, result) {
       chosen.setAttribute("aria-pressed", "false");
       note.textContent = `No explanation: ${problem.message}`;
     }
-    buttons.forEach((button) => { button.disabled = false; });
-    select.disabled = false;
+    for (const button of buttons) button.removeAttribute("aria-disabled");
+    busy = false;
+    if (select.value !== asked) await show(chosen);
   };
   buttons.forEach((button) => button.addEventListener("click", () => {
+    if (busy) return;
     if (button.getAttribute("aria-pressed") === "true" && !overlay.hidden) {
       overlay.hidden = true;
       find(shown, ".legend").hidden = true;

@@ -206,3 +206,19 @@ def test_the_whole_page_is_used_by_keyboard(browser, port, run):
             break
     ActionChains(browser).send_keys(" ").perform()
     assert not _all(browser, ".overlay")[0].is_displayed()  # pressed again: switched off
+    # On to the class: the keyboard keeps its place while the map is computed, and the last choice
+    # is the one that is shown.
+    select, remove = _all(browser, "select")[0], _all(browser, ".remove")[0]
+    assert remove.get_attribute("aria-label").startswith("Remove ")
+    for _ in range(5):
+        ActionChains(browser).send_keys("\ue004").perform()
+        if browser.switch_to.active_element == select:
+            break
+    names = [option.text for option in select.find_elements("css selector", "option")]
+    ActionChains(browser).send_keys("\ue015").send_keys("\ue015").perform()  # down, down
+    note = _all(browser, ".small")[0]
+    _wait(browser, lambda _: f"of {names[2]}." in note.text)
+    assert browser.switch_to.active_element == select
+    ActionChains(browser).send_keys("\ue004").send_keys("\ue014").perform()  # Tab, right
+    assert browser.switch_to.active_element.get_attribute("value") == "65"
+    assert float(_all(browser, ".overlay")[0].value_of_css_property("opacity")) == 0.65
