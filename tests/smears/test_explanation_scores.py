@@ -179,14 +179,19 @@ def test_intervals_are_over_subjects_and_leave_out_what_was_not_measured(scored)
 def test_the_table_has_a_row_a_method_and_says_what_fails(scored):
     models = {
         "net": [
-            {"good": scored, "edges": scored.assign(ranks=1.0), "flat": scored.assign(ranks=np.nan)}
+            {
+                "good": scored,
+                "edges": scored.assign(ranks=1.0),
+                "flat": scored.assign(ranks=np.nan),
+                "gone": scored.assign(ranks=0.0),
+            }
         ]
     }
     found = table.table(models, "drawn smears")
-    assert found["Method"].tolist() == ["good", "edges", "flat"]
-    assert found["Sanity check"].tolist() == ["passes", "fails", "–"]
-    assert found["Relevance in nucleus ↑"].tolist() == ["0.750 (0.50–1.00)"] * 3
-    assert found["Stability over seeds ↑"].tolist() == ["–"] * 3
+    assert found["Method"].tolist() == ["good", "edges", "flat", "gone"]
+    assert found["Sanity check"].tolist() == ["passes", "fails", "–", "flat after"]
+    assert found["Relevance in nucleus ↑"].tolist() == ["0.750 (0.50–1.00)"] * 4
+    assert found["Stability over seeds ↑"].tolist() == ["–"] * 4
     assert set(found["n"]) == {"4"}
     text = "\n".join(table.lines(models, 2))
     for part in ("4 pictures of 2 subjects", "net 75%", "On the first 2 pictures", "at least half"):
