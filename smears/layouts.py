@@ -28,6 +28,7 @@ OTHERS = {
 }  # fmt: skip
 
 PICTURE_FOLDERS = {"image", "images"}
+NOTES = (".csv", ".json", ".txt", ".xls", ".xlsx", ".xml")  # where people write labels down
 LABELS = ("label", "labels", "class", "category", "diagnosis", "target", "type", "cell_type", "y")
 SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "person", "case", "case_id")
 SPLITS = ("part", "split", "set", "subset", "partition")
@@ -301,6 +302,14 @@ def _wrapped(folder, found, name):
             f"one folder too many round: {inner.what}",
             remedy=f'give the inner folder: python -m smears check "{place}"',
         )
+    if name.lower() in PICTURE_FOLDERS:
+        notes = sorted(p for p in folder.rglob("*") if _ending(p) in NOTES)
+        told = f"; labels in {notes[0].relative_to(folder)}?" if notes else ""
+        return Layout(
+            f"pictures in a folder {name}, which is no class{told}",
+            remedy="their classes stand elsewhere: write their list and fill these in: "
+            f"{_command(folder)}", rows=tuple(_row(path, "") for path in found),
+        )  # fmt: skip
     if any(path.parent == folder / name for path in found):
         return Layout(
             f"one class only: {name}",

@@ -459,3 +459,14 @@ def test_a_split_that_is_made_keeps_its_parts_beside_masks(look, fill, tmp_path)
     table = pd.read_csv(tmp_path / "l.csv")
     assert set(table["label"]) == {"AML", "normal"}
     assert set(table["part"]) == {"train", "test"}
+
+
+@pytest.mark.parametrize("notes", ["annotations.json", "labels/1.txt", "labels.xlsx"])
+def test_pictures_in_a_folder_called_images_are_no_class(look, fill, tmp_path, notes):
+    folder = fill(tmp_path / "mine", [f"images/{n}.png" for n in range(6)])
+    (folder / notes).parent.mkdir(exist_ok=True)
+    (folder / notes).write_text("labels")
+    code, out, _ = look(folder, "--list", str(tmp_path / "l.csv"))
+    assert code == 1
+    assert f"pictures in a folder images, which is no class; labels in {notes}?" in out
+    assert len(pd.read_csv(tmp_path / "l.csv")) == 6
