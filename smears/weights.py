@@ -79,7 +79,8 @@ def load(network, path):
         network: Keras model.
         path: .npz with arrays `<number>_<layer>/<weight>` or `<layer>/<weight>`; .h5 in the older
             layout of keras.applications; .weights.h5 or .keras of Keras 3, of this network or,
-            for what they share, of another. Nothing in a file is run: no pickles, no code.
+            for what they share, of another without layers inside layers. Nothing in a file is
+            run: no pickles, no code.
 
     Returns:
         Report. Layers that Keras numbers itself (conv2d_7) are matched by their order.
@@ -97,7 +98,7 @@ def load(network, path):
     if path.name.endswith((".weights.h5", ".keras")):
         if _loads_whole(network, path):
             return Report(tuple(layer.name for layer in network.layers if layer.weights), (), ())
-        stored = _read_keras(path)
+        stored = _read_keras(path, network)
     else:
         stored = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
     named = _names(network)
@@ -337,18 +338,31 @@ def _loads_whole(network, path):
     return True
 
 
-def _read_keras(path):
-    """Dict layer name -> dict place -> array from .weights.h5 or .keras; not of nested layers."""
+def _read_keras(path, network):
+    """Dict layer name -> dict place -> array from .weights.h5 or .keras.
+
+    Raises:
+        WrongFile: not such a file, or one with layers inside layers, whose order it does not tell.
+    """
     try:
         source = path
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
                 source = io.BytesIO(archive.read("model.weights.h5"))
         with h5py.File(source, "r") as file:
-            groups = [group["vars"] for group in file["layers"].values() if "vars" in group]
-            return {
-                group.attrs["name"]: {key: np.asarray(group[key]) for key in sorted(group, key=int)}
-                for group in groups if "name" in group.attrs and len(group)
-            }  # fmt: skip
+            found, nested = {}, ""
+            for group in file["layers"].values():
+                own = group["vars"]
+                name = own.attrs["name"]
+                if any(len(part.get("vars", ())) for key, part in group.items() if key != "vars"):
+                    nested = name
+                if len(own):
+                    found[name] = {key: np.asarray(own[key]) for key in sorted(own, key=int)}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
         raise WrongFile(f"{path}: no weights file of Keras 3 ({problem})") from problem
+    if nested:
+        raise WrongFile(
+            f"{path}: does not fit {network.name}; its layer {nested} holds others, so that only "
+            "the network that wrote it can read it."
+        )
+    return found
