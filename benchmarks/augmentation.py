@@ -3,6 +3,9 @@
 The goal: at most 10% more time a step at 128 px on two cores. Epochs of augmented pictures and of
 the same number of batches that lie ready in memory alternate, so that other load on the machine
 falls on both; the ratio is the median over the pairs.
+
+Two AMX cores, TensorFlow, network `head`: 70 ms a step augmented, 69 ms preloaded, ratio 1.01;
+7,727 images a second in one thread, ImageDataGenerator 740.
 """
 
 import argparse
