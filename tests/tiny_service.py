@@ -1,5 +1,8 @@
 """A tiny network behind the service: 8 pixels, three classes, answers within a millisecond."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pandas as pd
@@ -36,6 +39,24 @@ def brightness(classifier, pictures, target=None):
 
 
 METHODS = {"gradcam": brightness, "lime": brightness}
+
+
+def command(folder, **settings):
+    """Start `python -m leukocytenet.service` on a run: (subprocess.Popen, what it said till ready).
+
+    Args:
+        folder: of the run. **settings: of Popen.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "leukocytenet.service", "--port", "0", "--model", str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings,
+    )  # fmt: skip
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "Serving" in line:
+            break
+    return process, said
 
 
 def run(folder):

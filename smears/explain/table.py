@@ -38,9 +38,14 @@ def passes(tables):
     """Whether maps depend on the weights (`sanity.passes`), all trainings; None if all are flat."""
     from smears.explain import sanity
 
-    ranks = np.concatenate([table["ranks"].to_numpy(float) for table in tables])
-    known = ranks[np.isfinite(ranks)]
+    known = _ranks(tables)
     return sanity.passes(known) if len(known) else None
+
+
+def _ranks(tables):
+    """Rank correlations with the maps of random weights that are known, of all trainings."""
+    ranks = np.concatenate([table["ranks"].to_numpy(float) for table in tables])
+    return ranks[np.isfinite(ranks)]
 
 
 def note(run, tables, data):
@@ -91,8 +96,8 @@ def table(models, data):
 
 def _sanity(tables):
     """The check with random weights in words; a map that only becomes flat shows too little."""
-    ranks = np.concatenate([table["ranks"].to_numpy(float) for table in tables])
-    if (ranks[np.isfinite(ranks)] == 0).all() and np.isfinite(ranks).any():
+    ranks = _ranks(tables)
+    if len(ranks) and not ranks.any():
         return "flat after"
     return {True: "passes", False: "fails", None: "–"}[passes(tables)]
 

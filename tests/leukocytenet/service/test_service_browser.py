@@ -6,8 +6,6 @@ import os
 import resource
 import shutil
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -35,16 +33,7 @@ def port(run, tmp_path_factory):
         "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(place),
         "MPLCONFIGDIR": str(tmp_path_factory.mktemp("fonts")),
     }  # fmt: skip
-    command = [sys.executable, "-m", "leukocytenet.service", "--port", "0", "--model"]
-    process = subprocess.Popen(
-        [*command, str(run[0].folder)], cwd=place, env=environment, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    said = ""
-    for line in process.stdout:
-        said += line
-        if "Serving" in line:
-            break
+    process, said = tiny_service.command(run[0].folder, cwd=place, env=environment)
     assert "Serving http://127.0.0.1:" in said, said
     # From here on it can write no byte into any file.
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -185,16 +183,8 @@ def test_the_command_serves_leukocytenet_itself(tmp_path):
     made.note(classes=classes, preprocess="caffe")
     frame = pd.DataFrame([dict.fromkeys(KEYS, "x") | {"part": "test", "label": "AML"}])
     made.write_predictions(frame, classes, np.full((1, 3), 1 / 3))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "leukocytenet.service", "--port", "0", "--model", str(made.folder)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-    )  # fmt: skip
-    said = ""
-    for line in process.stdout:
-        said += line
-        if "Serving" in line:
-            break
+    home = str(Path(__file__).parents[3])
+    process, said = tiny_service.command(made.folder, env={**os.environ, "PYTHONPATH": home})
     process.terminate()
     process.wait(20)
     assert "Serving http://127.0.0.1:" in said, said
