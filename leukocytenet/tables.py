@@ -182,7 +182,7 @@ def _class_interval(stack, number, column):
 
 def ablation(results):
     """Table 4: accuracy, macro F1 and the recall of the two rarest diseases; external data."""
-    rows, claim = [], results.paper.claims["external_accuracy"]
+    rows, claim, gone = [], results.paper.claims["external_accuracy"], []
     minority = _minority_classes(results)
     others = [*results.study.rows, *colour.CLASSIFIERS]
     others.remove(HYBRID_ROW)
@@ -208,10 +208,17 @@ def ablation(results):
             row["External accuracy published"] = f"{claim.value}†" if label == HYBRID_ROW else "–"
             row["External accuracy ours (95% CI)"] = scored(external, "external", "accuracy")
             row["n external"] = size(external, "external")
+            if len(external) < len(predictions):
+                gone.append(f"{label} ({len(predictions) - len(external)} of {len(predictions)})")
         rows.append(row)
     lines = [*results.captions(), ours_line(results)]
     if results.options.external:
         lines.append(_external_line(results, claim))
+        if gone:
+            lines.append(
+                f"Not tested on external pictures, for their runs keep no model.keras: "
+                f"{', '.join(gone)}; train them anew to test them."
+            )
     lines.append(mcnemar_line(results, HYBRID_ROW))
     lines.append(
         f"Minority recall: the lower and the higher of {' and '.join(minority) or 'no two'}, mean "

@@ -266,7 +266,7 @@ class Results:
 
     def external(self, label):
         """Like `predictions`, for the pictures of --external; each run keeps them as it keeps its
-        own, so that the table needs the networks once."""
+        own, so that the table needs the networks once. Runs whose network is gone are left out."""
         frame = self.material.external
         if label in colour.CLASSIFIERS:
             both = pd.concat([self.catalogue, frame], ignore_index=True)
@@ -276,6 +276,8 @@ class Results:
         for run in self.runs.get(label, []):
             path = run.folder / f"external-{catalogue.fingerprint(frame)}.csv"
             if not path.exists():
+                if not (run.folder / "model.keras").exists():
+                    continue
                 from smears import backend
 
                 backend.start()

@@ -274,6 +274,10 @@ def test_external_pictures_are_predicted_once_and_then_read(out, tmp_path, capsy
     # Without networks there is none to use on new pictures.
     kept = [line for line in first if line and not line.startswith("Use ")]
     assert [line for line in _lines(capsys) if line] == kept
+    next((out / "runs").glob("Swin-Transformer-Only-seed-1-*/external-*.csv")).unlink()
+    standin.script(ABLATION, out, *arguments)
+    line = next(line for line in _lines(capsys) if "keep no model.keras" in line)
+    assert "Swin Transformer Only (1 of 2);" in line
 
 
 def test_external_pictures_that_were_trained_on_are_refused_before_training(out, tmp_path, capsys):
