@@ -28,13 +28,14 @@ def main(argv=None):
         "its end. Do so after explanations or another data set have been measured.",
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, out/runs/...")
+    code = 0
     for folder in parser.parse_args(argv).runs:
         try:
             print(f"Written: {write(Run.read(folder))}")
         except InputError as problem:
             print(problem, file=sys.stderr)
-            return 2
-    return 0
+            code = 2
+    return code
 
 
 def describe(frame, parts, audit, **more):
@@ -381,13 +382,19 @@ def _answers(run, data, predictions, found, limits, explained, external):
         "machine": run.hardware or UNKNOWN,
         "code": f"commit {run.environment.get('commit') or UNKNOWN}; README; settings.json of "
         "this run",
-        "available": "the sources' own terms hold for the pictures; weights are in this folder",
+        "available": "the sources' own terms hold for the pictures; weights are "
+        + ("in this folder" if _has_weights(run.folder) else "no longer in this folder"),
         "population": "the pictures of the sources above, and no people beyond them" if data
         else "",
         "limits": " ".join(limits),
         "poor": "pictures that are blurred, small or unlike the training data are warned of when "
         "predicting; for people who know the limits above",
     }  # fmt: skip
+
+
+def _has_weights(folder):
+    """Whether the trained network still lies in a run's folder; results may be kept without it."""
+    return any(next(folder.rglob(name), None) for name in ("*.keras", "*.weights.h5"))
 
 
 def _disjoint(run, data, predictions):

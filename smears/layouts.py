@@ -11,7 +11,7 @@ from PIL import Image
 
 from smears.images import ENDINGS
 from smears.sources import allidb, ash, cnmc, listing, manifest, pbc, snam, taleqani, zheng
-from smears.sources.folder import LEAST, MASK_FOLDERS, MASKS, PARTS, bare
+from smears.sources.folder import DATE, LEAST, MASK_FOLDERS, MASKS, PARTS, bare
 from smears.sources.listing import STRAYS, SourceError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".rar", ".7z")
@@ -29,6 +29,7 @@ OTHERS = {
 
 PICTURE_FOLDERS = {"image", "images"}
 NOTES = (".csv", ".json", ".txt", ".xls", ".xlsx", ".xml")  # where people write labels down
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
 LABELS = ("label", "labels", "class", "category", "diagnosis", "target", "type", "cell_type", "y")
 SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "person", "case", "case_id")
 SPLITS = ("part", "split", "set", "subset", "partition")
@@ -80,7 +81,7 @@ def _file(path):
         return _list(path)
     if ending == ".npz":
         return Layout("a BloodMNIST file", f"bloodmnist:{path}")
-    if ending in (".xlsx", ".xls", ".ods"):
+    if ending in SPREADSHEETS:
         return Layout("a spreadsheet", remedy=f"save {path.name} as CSV and give that.")
     if ending == ".zip" or ".t" in ending:
         tool = "zipfile" if ending == ".zip" else "tarfile"
@@ -200,8 +201,9 @@ def _general(folder, found):
             return layout
     if not tops:
         return Layout(
-            "pictures without labels", remedy="sort them into a folder a class, or write their "
-            f"list to fill in: {_command(folder)}", rows=tuple(_row(p, "") for p in found),
+            "pictures without labels", remedy=f"{_sheet(folder)}sort them into a folder a class, "
+            f"or write their list to fill in: {_command(folder)}",
+            rows=tuple(_row(p, "") for p in found),
         )  # fmt: skip
     if loose:
         return Layout(
@@ -212,7 +214,8 @@ def _general(folder, found):
     if len(tops) == 1:
         return _wrapped(folder, found, tops[0])
     inner = [{place[1] for place in places if place[0] == top and len(place) > 2} for top in tops]
-    same = all(len(names) > 1 and names == inner[0] for names in inner)
+    dates = all(DATE.fullmatch(name) for names in inner for name in names)
+    same = not dates and all(len(names) > 1 and names == inner[0] for names in inner)
     if same and min(map(len, places)) > 2:
         return _two_levels(folder, found, tops, sorted(inner[0]))
     what = "class folders" + (", with folders in them" if any(inner) else "")
@@ -290,6 +293,12 @@ def _row(path, label, **more):
     return {"path": path, "label": label, **more}
 
 
+def _sheet(folder):
+    """What to do with a spreadsheet that lies beside the pictures, which may hold their labels."""
+    found = sorted(p.name for p in folder.iterdir() if _ending(p) in SPREADSHEETS)
+    return f"save {found[0]} as CSV beside it, if it holds their labels; or else " if found else ""
+
+
 def _command(folder):
     return f'python -m smears check "{folder}" --list list.csv'
 
@@ -307,8 +316,8 @@ def _wrapped(folder, found, name):
         told = f"; labels in {notes[0].relative_to(folder)}?" if notes else ""
         return Layout(
             f"pictures in a folder {name}, which is no class{told}",
-            remedy="their classes stand elsewhere: write their list and fill these in: "
-            f"{_command(folder)}", rows=tuple(_row(path, "") for path in found),
+            remedy=f"{_sheet(folder)}their classes stand elsewhere: write their list and fill "
+            f"these in: {_command(folder)}", rows=tuple(_row(path, "") for path in found),
         )  # fmt: skip
     if any(path.parent == folder / name for path in found):
         return Layout(
@@ -402,17 +411,33 @@ def _list(path):
     try:
         manifest.read(path, None)
     except SourceError as problem:
-        # Faults further down are the list's own and need mending, not another list.
-        rows = _guessed(path) if "line 1:" in str(problem) else []
+        # Other columns, or paths of another machine; other faults are the list's own to mend.
+        strange = "line 1:" in str(problem) or "is not a file" in str(problem)
+        rows = _guessed(path) if strange else []
         if not rows:
             return Layout("a list that cannot be read", remedy=str(problem))
         known = sorted({key for row in rows for key in row} - {"path"})
         return Layout(
             f"pictures, and {path.name} with their {', '.join(known)}",
-            remedy=f"write it in the columns that are read here: {_command(path)}",
+            remedy=f"write it in the columns and with the paths that are read here: "
+            f"{_command(path)}",
             rows=tuple(rows),
         )
     return Layout(f"a list: {path.name}", f"csv:{path}")
+
+
+def _places(folder, files):
+    """Dict of what may name a picture, its path, name or stem, -> picture; none that means two."""
+    keys = {file: {file.relative_to(folder).as_posix(), file.name, file.stem} for file in files}
+    meant = Counter(key for own in keys.values() for key in own)
+    return {key: file for file, own in keys.items() for key in own if meant[key] == 1}
+
+
+def _place_of(text, known):
+    """The picture that a cell of a table means, be it a path of another machine; None: none."""
+    parts = [part for part in text.strip().replace("\\", "/").split("/") if part]
+    ends = ("/".join(parts[first:]) for first in range(len(parts)))
+    return next((known[end] for end in ends if end in known), None)
 
 
 def _guessed(path):
@@ -423,12 +448,12 @@ def _guessed(path):
         files = listing.pictures(path.parent)
     except (OSError, ValueError, csv.Error, pd.errors.ParserError, SourceError):
         return []
-    known = {}
-    for file in files:
-        for name in (file.relative_to(path.parent).as_posix(), file.name, file.stem):
-            known.setdefault(name, file)
+    known = _places(path.parent, files)
     heads = {str(name).strip().lower(): name for name in table.columns}
-    hits = {name: table[name].str.strip().isin(known).mean() for name in table.columns}
+    hits = {
+        name: table[name].map(lambda text: _place_of(text, known) is not None).mean()
+        for name in table.columns
+    }
     names = max(hits, key=hits.get, default=None)
     labels = next((heads[name] for name in LABELS if heads.get(name, names) != names), None)
     if not len(table) or hits[names] < 0.8 or labels is None:
@@ -440,7 +465,7 @@ def _guessed(path):
             chosen[key] = column
     rows = []
     for _, entry in table.iterrows():
-        file = known.get(entry[names].strip())
+        file = _place_of(entry[names], known)
         if file is None:
             continue
         row = {"path": file} | {key: entry[column].strip() for key, column in chosen.items()}

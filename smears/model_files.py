@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from smears import InputError
+from smears import InputError, hdf5
 
 # What Keras writes without an optimizer's state or a vocabulary. Nothing else is read.
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -87,6 +87,13 @@ def _check(path):
         raise _Refused("config.json describes no network")
     # Keras drops how the outermost network was trained, which names optimizers and losses.
     _walk({key: value for key, value in config.items() if key != "compile_config"})
+    try:
+        with hdf5.opened(path):
+            pass
+    except hdf5.LeadsOut as reason:
+        raise _Refused(str(reason)) from reason
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as problem:
+        raise _Refused(f"damaged weights ({str(problem)[:200]})") from problem
 
 
 def _check_members(members):

@@ -1,7 +1,6 @@
 """Pretrained weights from files: whole or partial, by layer name; and ImageNet's, if reachable."""
 
 import hashlib
-import io
 import json
 import re
 import socket
@@ -11,14 +10,15 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from smears import InputError, backend
+from smears import InputError, backend, hdf5
 from smears.runs import write_whole
 
 # Ends of the names of files that hold weights, darknet's behind Keras's.
 FORMATS = (".npz", ".h5", ".keras", ".137", ".weights")
+
+KERAS_3 = (".weights.h5", ".keras")  # those of them that Keras 3 writes
 
 # What a failed download taught this process, so that five rows do not try five times.
 _failed = []
@@ -80,14 +80,14 @@ def load(network, path):
         path: .npz with arrays `<number>_<layer>/<weight>` or `<layer>/<weight>`; .h5 in the older
             layout of keras.applications; .weights.h5 or .keras of Keras 3, of this network or,
             for what they share, of another without layers inside layers. Nothing in a file is
-            run: no pickles, no code.
+            run: no pickles, no code; and none has other files read.
 
     Returns:
         Report. Layers that Keras numbers itself (conv2d_7) are matched by their order.
 
     Raises:
         FileNotFoundError: no such file.
-        WrongFile: unknown format, no layer in common, or a shape that does not fit.
+        WrongFile: unknown format, no layer in common, a shape that does not fit, or a link.
     """
     path = Path(path)
     if not path.is_file():
@@ -95,12 +95,9 @@ def load(network, path):
             f"no weights file {path}: give 'imagenet', None for random weights, or the path of an "
             ".npz, .h5, .weights.h5 or .keras file"
         )
-    if path.name.endswith((".weights.h5", ".keras")):
-        if _loads_whole(network, path):
-            return Report(tuple(layer.name for layer in network.layers if layer.weights), (), ())
-        stored = _read_keras(path, network)
-    else:
-        stored = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
+    if path.name.endswith(KERAS_3) and _loads_whole(network, path):
+        return Report(tuple(layer.name for layer in network.layers if layer.weights), (), ())
+    stored = _read(path, network)
     named = _names(network)
     missing = {name: layer for name, layer in named.items() if name not in stored}
     pairs = [(layer, stored[name]) for name, layer in named.items() if name in stored]
@@ -290,8 +287,20 @@ def _names(network):
     return named
 
 
-def _read_npz(path):
+def _read(path, network):
     """Dict layer name -> dict weight name -> array, in the file's order."""
+    try:
+        if path.name.endswith(KERAS_3):
+            return _read_keras(path, network)
+        return _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
+    except hdf5.LeadsOut as reason:
+        raise WrongFile(
+            f"{path} is not read: {reason}; give a file with its own values."
+        ) from reason
+
+
+def _read_npz(path):
+    """`_read` of arrays named <layer>/<weight>."""
     found = {}
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -306,9 +315,9 @@ def _read_npz(path):
 
 
 def _read_h5(path):
-    """The same from an .h5 file in the older layout (attribute layer_names)."""
+    """`_read` of an .h5 file in the older layout (attribute layer_names)."""
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5.opened(path) as file:
             group = file.get("model_weights", file)
             found = {}
             for name in group.attrs["layer_names"]:
@@ -318,7 +327,7 @@ def _read_h5(path):
                 if arrays:
                     found[name] = arrays
             return found
-    except (OSError, KeyError) as problem:
+    except (OSError, KeyError, RuntimeError) as problem:
         raise WrongFile(
             f"{path}: neither .npz nor an .h5 of keras.applications ({problem}); files that Keras "
             "3 wrote must end in .weights.h5 or .keras"
@@ -339,17 +348,13 @@ def _loads_whole(network, path):
 
 
 def _read_keras(path, network):
-    """Dict layer name -> dict place -> array from .weights.h5 or .keras.
+    """`_read` of .weights.h5 or .keras, by place.
 
     Raises:
         WrongFile: not such a file, or one with layers inside layers, whose order it does not tell.
     """
     try:
-        source = path
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                source = io.BytesIO(archive.read("model.weights.h5"))
-        with h5py.File(source, "r") as file:
+        with hdf5.opened(path) as file:
             found, nested = {}, ""
             for group in file["layers"].values():
                 own = group["vars"]
@@ -358,7 +363,7 @@ def _read_keras(path, network):
                     nested = name
                 if len(own):
                     found[name] = {key: np.asarray(own[key]) for key in sorted(own, key=int)}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as problem:
         raise WrongFile(f"{path}: no weights file of Keras 3 ({problem})") from problem
     if nested:
         raise WrongFile(

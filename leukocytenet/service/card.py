@@ -1,15 +1,18 @@
 """What is known of a served network: classes, training, metrics, calibration, limits."""
 
 import math
+from functools import partial
 from importlib import metadata
 
 import numpy as np
 
 from leukocytenet.service import uploads, worker
-from smears import metrics
+from smears import metrics, tables
 from smears.runs import classes_of
 
 NOTICE = "Research use only, not a medical device."
+OVERALL = ("accuracy", "f1_macro")
+OF_CLASS = ("precision", "recall", "f1")
 # What is told of the data: names of its sets, numbers, pictures a class and part, split and audit.
 DATA = ("sets", "pictures", "subjects", "counts", "audit")
 
@@ -70,27 +73,38 @@ def version():
 
 
 def _metrics(predictions):
-    """Scores on the test part of a run's predictions; None where it has none."""
+    """Scores on the test part of a run's predictions, with intervals; None where it has none."""
     classes = classes_of(predictions)
-    test = predictions[predictions["part"] == "test"]
-    test = test[test["label"].isin(classes)]
+    test = predictions[(predictions["part"] == "test") & predictions["label"].isin(classes)]
     if not len(test):
         return None
-    labels = test["label"].map({name: n for n, name in enumerate(classes)}).to_numpy()
-    matrix = metrics.confusion(labels, test[classes].to_numpy().argmax(1), len(classes))
-    scores = metrics.from_confusion(matrix)
-    table = metrics.per_class(matrix)
+    places = [(place, name) for place in range(len(classes)) for name in OF_CLASS]
+    wanted = [partial(metrics.of_class, number=place, name=name) for place, name in places]
+    found = dict(
+        zip([*OVERALL, *places], tables.intervals([test], "test", [*OVERALL, *wanted]), strict=True)
+    )
+    subjects = int(test["subject"][test["subject"] != ""].nunique())
     return {
         "part": "test",
         "pictures": len(test),
-        "subjects": int(test["subject"].nunique()),
-        "accuracy": float(scores["accuracy"]),
-        "f1_macro": float(scores["f1_macro"]),
+        "subjects": subjects,
+        "intervals": f"95%, bootstrap over {'subjects' if subjects else 'pictures'}",
+        **_with_intervals(OVERALL, [found[name] for name in OVERALL]),
         "classes": [
-            {"class": name, **row}
-            for name, row in zip(classes, table.to_dict("records"), strict=True)
+            {"class": label}
+            | _with_intervals(OF_CLASS, [found[place, name] for name in OF_CLASS])
+            | {"support": int((test["label"] == label).sum())}
+            for place, label in enumerate(classes)
         ],
     }
+
+
+def _with_intervals(names, triples):
+    """Each score and its [low, high], which is None where no resample differs, as in tables."""
+    found = {}
+    for name, (value, low, high) in zip(names, triples, strict=True):
+        found |= {name: value, f"{name}_interval": [low, high] if low < high else None}
+    return found
 
 
 def finite(value):

@@ -5,6 +5,10 @@ from leukocytenet.service import card, uploads
 PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer", "minimum": 0}
+INTERVAL = {
+    "type": "array", "items": PROBABILITY, "minItems": 2, "maxItems": 2,
+    "description": "Low and high; null where no resample differs, so that no spread is known.",
+}  # fmt: skip
 TRAINING = {
     "data": {
         "type": "object", "description": "Empty where the run did not record it.",
@@ -184,7 +188,7 @@ def _schemas(classes, methods):
                 "name": TEXT, "run": TEXT, "version": TEXT, "notice": TEXT,
                 "classes": {"type": "array", "items": TEXT}, "input": {"type": "object"},
                 "training": {"type": "object", "properties": TRAINING},
-                "metrics": {"type": "object", "nullable": True},
+                "metrics": _metrics(classes),
                 "calibration": {"type": "object", "nullable": True},
                 "warnings": {"type": "object"},
                 "explanations": {"type": "array", "items": {"type": "string", "enum": methods}},
@@ -196,6 +200,33 @@ def _schemas(classes, methods):
             {"status": {"type": "integer"}, "error": TEXT | {"minLength": 1}},
             images={"type": "array", "items": failed},
         ),
+    }  # fmt: skip
+
+
+def _metrics(classes):
+    """Schema of the scores on the test part, each beside its interval."""
+
+    def with_intervals(names):
+        return {
+            key: value | {"nullable": True}
+            for name in names
+            for key, value in ((name, PROBABILITY), (f"{name}_interval", INTERVAL))
+        }
+
+    of_class = {
+        "class": {"type": "string", "enum": list(classes)},
+        **with_intervals(card.OF_CLASS), "support": WHOLE,
+    }  # fmt: skip
+    return _object(
+        {
+            "part": {"type": "string", "enum": ["test"]}, "pictures": WHOLE, "subjects": WHOLE,
+            "intervals": TEXT | {"description": "Their level, and what was drawn anew."},
+            **with_intervals(card.OVERALL),
+            "classes": {"type": "array", "items": _object(of_class)},
+        }
+    ) | {
+        "nullable": True,
+        "description": "Of the run's stored predictions; null without a run or a test part.",
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ PENALTY = 1.0
 TOP = 5  # superpixels that must be stable, and that are shown
 SIDE = 224  # longer side on which superpixels are found: lime's settings are for such pictures
 CHUNK = 64  # changed pictures held at a time
+UNSTABLE = "are not stable"  # stands in the note of a map whose strongest superpixels are not
 
 # Told apart by colour-blind readers too: bluish green and vermilion of Okabe and Ito.
 FOR, AGAINST = (0, 158, 115), (213, 94, 0)
@@ -142,7 +143,7 @@ def _note(moved, heat, stable, samples):
     if not heat.any():
         return "no superpixel speaks for the class"
     top = min(TOP, len(heat))
-    return "" if stable else f"the {top} strongest superpixels are not stable at {samples} samples"
+    return "" if stable else f"the {top} strongest superpixels {UNSTABLE} at {samples} samples"
 
 
 def _nearest(regions, height, width):

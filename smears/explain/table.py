@@ -134,6 +134,24 @@ def lines(models, few):
         "shows the picture, not what was learnt. Flat maps are left out there; one that becomes "
         "flat counts as 0; flat after: all become so, which tells no more than that the random "
         "network's answer hangs on nothing.",
+        *_unstable(models),
+    ]
+
+
+def _unstable(models):
+    """The line that counts LIME's maps that say that they are not stable; none without LIME."""
+    from smears.explain import lime
+
+    counts = []
+    for name, trainings in models.items():
+        notes = [note for known in trainings if "LIME" in known for note in known["LIME"]["note"]]
+        if notes:
+            counts.append(f"{name} {sum(lime.UNSTABLE in note for note in notes)} of {len(notes)}")
+    if not counts:
+        return []
+    return [
+        f"Maps of LIME that say that their {lime.TOP} strongest superpixels are not stable (two "
+        f"halves of all its samples give others): {', '.join(counts)}."
     ]
 
 

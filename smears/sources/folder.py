@@ -2,8 +2,11 @@
 
 Folders inside the class folders, `<class>/<person>/[<slide>/]<picture>`, are taken for people,
 folders of one name for one person whatever their class, so that none stands on two sides of a
-split.
+split. Folders named by a date, `<class>/<date>/<person>/<picture>`, are passed over on the way to
+the person; without a person the date keeps what was taken together on one side.
 """
+
+import re
 
 from smears.sources.listing import STRAYS, SourceError, frame, pictures
 
@@ -16,6 +19,8 @@ PARTS = {
 MASK_FOLDERS = {"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth"}
 # Ends of the names of masks that lie beside their pictures.
 MASKS = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_gt")
+# 2024-02-11, 20240211, 11.02.2024 and the like.
+DATE = re.compile(r"(19|20)\d\d[-_. ]?\d\d[-_. ]?\d\d|\d\d?[-_. ]\d\d?[-_. ](19|20)\d\d")
 HOW_TO_GET = "It must hold one folder a class, with that class's pictures in it."
 KEPT = "folders inside the class folders are taken for people: none stands on two sides of a split"
 SHARED = (
@@ -45,7 +50,7 @@ def read(folder, cache):
     for path, place in places.items():
         if len(place.parts) < 2:
             raise SourceError(f"{path} lies outside any class folder. {HOW_TO_GET}")
-        people.setdefault(place.parts[0], set()).update(place.parts[1:-1][:1])
+        people.setdefault(place.parts[0], set()).update(_person(place))
     _refuse_what_is_no_class(folder, places.values())
     empty = sorted(place.name for place in folder.iterdir() if _is_class(place, people))
     deep = any(people.values())
@@ -56,6 +61,12 @@ def read(folder, cache):
         notes.append(_note(people, places.values()) if kept else TOO_FEW)
     table.attrs["notes"] = notes
     return table
+
+
+def _person(place):
+    """[name of the first folder inside the class folder, dates after all others] or []."""
+    inside = place.parts[1:-1]
+    return [name for name in inside if not DATE.fullmatch(name)][:1] or list(inside[:1])
 
 
 def _is_class(place, known):
@@ -96,7 +107,7 @@ def bare(path):
 
 
 def _row(path, place, kept):
-    person = place.parts[1] if kept and len(place.parts) > 2 else ""
+    person = "".join(_person(place)) if kept else ""
     return {
         "path": path, "label": place.parts[0],
         "subject": f"folder:{person}" if person else "",

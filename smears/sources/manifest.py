@@ -40,6 +40,9 @@ def read(folder, cache):
                 for name in ("subject", "source", "derived"):
                     if entry.get(name) in MISSING:
                         entry[name] = ""
+                for name in ("path", "mask"):
+                    if entry.get(name) and not (folder.parent / entry[name]).is_file():
+                        entry[name] = entry[name].replace("\\", "/")  # as Windows writes them
                 faults += [where + fault for fault in _faults(entry, folder)]
                 rows.append(_row(entry, folder))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:

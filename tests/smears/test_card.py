@@ -129,12 +129,22 @@ def test_an_old_run_that_recorded_little_says_so(run, tmp_path):
     text = card.write(Run.read(old)).read_text(encoding="utf-8")
     assert "Sources: not recorded" in text
     assert _cells(text, "CLL")[0] == "not recorded"
+    assert "weights are no longer in this folder" in text
+    (old / "model.keras").touch()
+    assert "weights are in this folder" in card.text(Run.read(old))
 
 
 def test_a_run_without_predictions_is_refused(tmp_path, capsys):
     run = Run(tmp_path, "x", {"model": "M", "seed": 0})
     assert __main__.main(["card", str(run.folder)]) == 2
     assert "train it to its end" in capsys.readouterr().err
+
+
+def test_one_run_without_predictions_keeps_no_other_from_its_card(run, tmp_path, capsys):
+    unfinished = Run(tmp_path, "x", {"model": "M", "seed": 0})
+    (run.folder / card.NAME).unlink(missing_ok=True)
+    assert __main__.main(["card", str(unfinished.folder), str(run.folder)]) == 2
+    assert f"Written: {run.folder / card.NAME}" in capsys.readouterr().out
 
 
 def test_the_second_paper_s_runs_get_cards_with_its_own_numbers(tmp_path):

@@ -470,3 +470,52 @@ def test_pictures_in_a_folder_called_images_are_no_class(look, fill, tmp_path, n
     assert code == 1
     assert f"pictures in a folder images, which is no class; labels in {notes}?" in out
     assert len(pd.read_csv(tmp_path / "l.csv")) == 6
+
+
+def test_folders_of_dates_are_passed_over_on_the_way_to_people(look, fill, tmp_path):
+    names = [
+        f"{label}/{date}/P{person}{label}/{n}.jpg"
+        for label in ("AML", "normal")
+        for number, date in enumerate(("2024-01-03", "2024-02-11"))
+        for person in range(number, 4 + number)  # three come twice
+        for n in range(2)
+    ]
+    code, out, _ = look(fill(tmp_path / "mine", names))
+    assert code == 0
+    assert "classes: 2, 10 subjects" in out
+    assert f"--data folder:{tmp_path / 'mine'}" in out
+
+
+@pytest.mark.parametrize("head", ["path,label", "File,Diagnosis"])
+@pytest.mark.parametrize("place", ["cells\\", "C:\\Users\\me\\cells\\"])
+def test_lists_with_paths_of_windows_are_read_or_written_anew(look, fill, tmp_path, head, place):
+    folder = fill(tmp_path / "mine", [f"cells/{n}.jpg" for n in range(12)])
+    lines = [f"{place}{n}.jpg,{'AML' if n % 2 else 'CML'}" for n in range(12)]
+    (folder / "list.csv").write_text("\n".join([head, *lines]))
+    code, out, _ = look(folder)
+    if code:
+        assert "list.csv with their label" in out
+        look(folder, "--list", str(tmp_path / "l.csv"))
+        code, out, _ = look(tmp_path / "l.csv")
+    else:
+        assert (head, place) == ("path,label", "cells\\")
+    assert code == 0
+    assert "Pictures: 12, classes: 2" in out
+
+
+def test_a_name_that_two_pictures_have_is_not_guessed(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"cells/{day}/{n}.jpg" for day in "ab" for n in range(3)])
+    lines = [f"C:\\me\\{n}.jpg,{'AML' if n % 2 else 'CML'}" for n in range(3)]
+    (folder / "list.csv").write_text("\n".join(["path,label", *lines]))
+    code, _, last = look(folder / "list.csv")
+    assert code == 1
+    assert "is not a file" in last
+
+
+@pytest.mark.parametrize("place", ["", "images/"])
+def test_a_spreadsheet_beside_pictures_is_to_be_saved_as_csv(look, fill, tmp_path, place):
+    folder = fill(tmp_path / "mine", [f"{place}{n}.jpg" for n in range(4)])
+    (folder / "labels.xlsx").write_bytes(b"PK")
+    code, _, last = look(folder)
+    assert code == 1
+    assert "save labels.xlsx as CSV beside it" in last

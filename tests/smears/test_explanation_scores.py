@@ -10,7 +10,7 @@ import pytest
 from leukocytenet import control
 from smears import InputError, catalogue, drawn, images
 from smears.classifier import Classifier
-from smears.explain import Explanation, overlap, scoring, table
+from smears.explain import Explanation, lime, overlap, scoring, table
 from smears.runs import Run
 from smears.tables import unit_of
 
@@ -201,6 +201,20 @@ def test_the_table_has_a_row_a_method_and_says_what_fails(scored):
 def test_a_network_of_other_classes_is_not_called_wrong(scored):
     models = {"net": [{"good": scored.assign(said="elsewhere")}]}
     assert "net – (says none of their classes)" in "\n".join(table.lines(models, 2))
+
+
+def test_maps_of_lime_that_are_not_stable_are_counted(scored):
+    unstable = lime._note(True, np.ones(9), stable=False, samples=128)
+    stable = lime._note(True, np.ones(9), stable=True, samples=128)
+    first = scored.assign(note=[unstable, stable, unstable, "no superpixel speaks for the class"])
+    models = {
+        "net": [{"LIME": first, "good": scored.assign(note=unstable)}, {"LIME": scored}],
+        "sure": [{"LIME": scored}],
+        "without": [{"good": scored}],
+    }
+    text = "\n".join(table.lines(models, 2))
+    assert "give others): net 2 of 8, sure 0 of 4." in text
+    assert "are not stable" not in "\n".join(table.lines({"x": [{"good": scored}]}, 2))
 
 
 def test_every_measure_of_the_table_is_measured(frame, classifier):

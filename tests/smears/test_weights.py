@@ -1,6 +1,7 @@
 """Weights from files: by layer name, whole or partial, wrong ones refused, no code ever run."""
 
 import contextlib
+import zipfile
 
 import h5py
 import keras
@@ -200,6 +201,55 @@ def test_code_in_a_keras_file_is_not_run(tmp_path):
     with pytest.raises(ValueError, match="Lambda"):
         keras.saving.load_model(tmp_path / "trap.keras", compile=False)
     assert not mark.exists()
+
+
+def _linked(path, kind, secret):
+    """Put something that leads to another file in the place of the first kernel."""
+    place = "first/first/kernel:0" if path.name == "older.h5" else "layers/conv2d/vars/0"
+    with h5py.File(path, "r+") as file:
+        shape = file[place].shape
+        with h5py.File(secret, "w") as other:
+            other["kept to myself"] = np.ones(shape, np.float32)
+        del file[place]
+        if kind == "external link":
+            file[place] = h5py.ExternalLink(secret.name, "kept to myself")
+        elif kind == "soft link":
+            file["elsewhere"] = h5py.ExternalLink(secret.name, "/")
+            file[place] = h5py.SoftLink("/elsewhere/kept to myself")
+        elif kind == "raw file":
+            file.create_dataset(place, shape, "f4", external=[(str(secret), 0, 4 * np.prod(shape))])
+        else:
+            layout = h5py.VirtualLayout(shape, "f4")
+            layout[:] = h5py.VirtualSource(secret, "kept to myself", shape)
+            file.create_virtual_dataset(place, layout)
+
+
+@pytest.mark.parametrize("kind", ["external link", "soft link", "raw file", "virtual"])
+@pytest.mark.parametrize("name", ["older.h5", "new.weights.h5", "whole.keras"])
+def test_what_leads_out_of_a_file_is_refused_and_not_read(name, kind, tmp_path):
+    path, network = tmp_path / name, _network(2)
+    before = network.get_weights()
+    if name == "whole.keras":
+        inner = tmp_path / "inner.weights.h5"
+        WRITERS["new.weights.h5"](inner, _network())
+        _linked(inner, kind, tmp_path / "secret.h5")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(inner, "model.weights.h5")
+    else:
+        WRITERS[name](path, _network())
+        _linked(path, kind, tmp_path / "secret.h5")
+    why = "may lead anywhere" if "link" in kind else "lie in another file"
+    with pytest.raises(WrongFile, match=rf"{name} is not read: .*{why}.*give a file with its own"):
+        load(network, path)
+    assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), before, strict=True))
+
+
+def test_groups_that_hold_each_other_end(tmp_path):
+    _write_h5(tmp_path / "ring.h5", _network())
+    with h5py.File(tmp_path / "ring.h5", "r+") as file:
+        file["first/back"] = file["/"]
+    network = _network(2)
+    assert load(network, tmp_path / "ring.h5").missing == ()
 
 
 def test_a_failed_download_is_told_once_and_remembered(monkeypatch):

@@ -207,6 +207,14 @@ function row(list, name, value) {
   list.append(element("dt", name), element("dd", String(value)));
 }
 
+// A score with its interval: "97.7% (95.5–99.2)"; "–" for what is not known.
+function scored(entry, name) {
+  if (entry[name] === null) return "–";
+  const interval = entry[`${name}_interval`];
+  const bounds = interval ? interval.map((value) => (100 * value).toFixed(1)).join("–") : "–";
+  return `${percent(entry[name])} (${bounds})`;
+}
+
 function card() {
   const place = document.getElementById("about");
   place.replaceChildren();
@@ -224,8 +232,9 @@ function card() {
   row(list, "Hardware", model.training.environment.hardware);
   const metrics = model.metrics;
   if (metrics) {
-    row(list, "Test accuracy", `${percent(metrics.accuracy)} of ${metrics.pictures} pictures`);
-    row(list, "Test macro F1", percent(metrics.f1_macro));
+    row(list, "Test accuracy", `${scored(metrics, "accuracy")} of ${metrics.pictures} pictures`);
+    row(list, "Test macro F1", scored(metrics, "f1_macro"));
+    row(list, "In brackets", `intervals, ${metrics.intervals}`);
   } else row(list, "Metrics", "not available");
   const fit = model.calibration;
   if (fit && fit.validation) {
@@ -242,10 +251,10 @@ function card() {
     const head = table.createTHead().insertRow();
     for (const name of ["Class", "Precision", "Recall", "F1", "Pictures"]) head.append(element("th", name));
     const body = table.createTBody();
-    const text = (value) => (value === null ? "–" : percent(value));
     for (const entry of metrics.classes) {
       const line = body.insertRow();
-      for (const value of [entry.class, text(entry.precision), text(entry.recall), text(entry.f1), entry.support]) {
+      const scores = ["precision", "recall", "f1"].map((name) => scored(entry, name));
+      for (const value of [entry.class, ...scores, entry.support]) {
         line.insertCell().textContent = value;
       }
     }

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -171,9 +172,12 @@ def test_pictures_are_chosen_answered_and_explained_and_bad_ones_named(
         "return document.documentElement.scrollWidth <= window.innerWidth"
     )
     assert not [entry for entry in browser.get_log("browser") if "Content Security" in str(entry)]
+    _all(browser, "#card summary")[0].click()
+    told = _all(browser, "#about")[0].text
+    assert "intervals, 95%, bootstrap over subjects" in told
+    assert re.search(r"Test accuracy\n[\d.]+% \([\d.–]+\) of 9 pictures", told)
     shots = os.environ.get("SCREENSHOTS")
     if shots:
-        _all(browser, "#card summary")[0].click()
         height = browser.execute_script("return document.documentElement.scrollHeight")
         browser.set_window_size(width, height + 150)
         browser.save_screenshot(f"{shots}/page-{width}.png")

@@ -66,10 +66,46 @@ def test_the_card_tells_what_the_run_measured(run, client):
     assert model["metrics"]["pictures"] == 9
     assert model["metrics"]["accuracy"] == pytest.approx(right.mean())
     assert [row["support"] for row in model["metrics"]["classes"]] == [3, 3, 3]
+    assert model["metrics"]["intervals"] == "95%, bootstrap over subjects"
     assert model["calibration"]["validation"] == 9
     assert model["warnings"] == {"size": True, "blur": True, "unlike_training": True, "reason": ""}
     assert model["training"]["pictures"]["width"] == [64, 64, 64]
     assert str(made.folder.parent) not in client.get("/api/model").text
+
+
+def _as_printed(entry, name):
+    value, bounds = 100 * entry[name], entry[f"{name}_interval"]
+    return f"{value:.2f} ({f'{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}' if bounds else '–'})"
+
+
+def test_scores_have_the_intervals_of_the_runs_own_card_and_are_described(run, client):
+    chances = np.random.default_rng(0).dirichlet(np.ones(3), 18)
+    columns = dict(zip(tiny_service.CLASSES, chances.T, strict=True))
+    predictions = run[0].predictions.assign(**columns)
+    found = service_card._metrics(predictions)
+    text = "\n".join([*card._scores(predictions), *card._by_class(predictions)])
+    assert f"| Accuracy | {_as_printed(found, 'accuracy')} |" in text
+    assert f"| F1, macro | {_as_printed(found, 'f1_macro')} |" in text
+    for row in found["classes"]:
+        printed = " | ".join(_as_printed(row, name) for name in ("precision", "recall"))
+        assert f"| {row['class']} | {printed} | 3 |" in text
+    low, high = found["accuracy_interval"]
+    assert 0 <= low < found["accuracy"] < high <= 1
+    assert set(client.get("/api/model").json["metrics"]) == set(found)
+    described = client.get("/openapi.json").json["components"]["schemas"]["Model"]["properties"]
+    wanted = described["metrics"]
+    assert set(wanted["required"]) == set(found)
+    assert set(wanted["properties"]["classes"]["items"]["required"]) == set(found["classes"][0])
+
+
+def test_an_interval_is_null_where_no_resample_differs_and_pictures_count_without_subjects(run):
+    predictions = run[0].predictions.assign(subject="")
+    classes = list(tiny_service.CLASSES)
+    sure = np.eye(3)[predictions["label"].map(classes.index)]
+    found = service_card._metrics(predictions.assign(**dict(zip(classes, sure.T, strict=True))))
+    assert (found["accuracy"], found["accuracy_interval"]) == (1, None)
+    assert (found["subjects"], found["intervals"]) == (0, "95%, bootstrap over pictures")
+    assert service_card._metrics(predictions[predictions["part"] != "test"]) is None
 
 
 def test_a_card_in_the_run_is_shown(run):
