@@ -5,7 +5,7 @@ folders of one name for one person whatever their class, so that none stands on 
 split.
 """
 
-from smears.sources.listing import STRAYS, SourceError, frame, pictures
+from smears.sources.listing import STRAYS, SourceError, frame, pictures, printable
 
 LEAST = 5  # people of each class from which a split can keep them apart
 # Folders that hold no class: those of a split that is made already -> their part, and masks.
@@ -29,7 +29,7 @@ TOO_FEW = (
 )
 
 
-def read(folder, cache):
+def read(folder, cache, *, bad=None):
     """Rows of `folder/<class>/[<person>/...]<picture>`.
 
     The person is the subject and the picture's own folder its source where every class has
@@ -40,7 +40,7 @@ def read(folder, cache):
         SourceError: a picture outside any class folder, folders that hold parts or masks, or masks
             beside their pictures.
     """
-    places = {path: path.relative_to(folder) for path in pictures(folder, HOW_TO_GET)}
+    places = {path: path.relative_to(folder) for path in pictures(folder, HOW_TO_GET, bad=bad)}
     people = {}
     for path, place in places.items():
         if len(place.parts) < 2:
@@ -51,7 +51,10 @@ def read(folder, cache):
     deep = any(people.values())
     kept = min(map(len, people.values())) >= LEAST
     table = frame([_row(path, place, kept) for path, place in places.items()])
-    notes = [f"no picture in the class folder {name}, so it is no class here" for name in empty]
+    notes = [
+        f"no picture in the class folder {printable(name)}, so it is no class here"
+        for name in empty
+    ]
     if deep:
         notes.append(_note(people, places.values()) if kept else TOO_FEW)
     table.attrs["notes"] = notes
