@@ -38,13 +38,13 @@ def comparison(results):
             interval(predictions, "test", partial(binary_score, name, index))[0]
             for _, name in SCORES.values()
         ]
-        _radar(radar, scores, style)
+        _radar(radar, scores, label, style)
         lines.append(f"{label}: area {area:.3f}")
     published = TABLES.get(results.options.data[0].split(":")[0])
     if published and len(results.options.data) == 1:
         values = [results.paper.value(published, "CoTCoNet", column).value for column in SCORES]
         style = {"color": "#B0B0B0", "linestyle": ":", "linewidth": 2.5}
-        _radar(radar, values, style)
+        _radar(radar, values, "CoTCoNet as published", style)
         roc.plot([], [], label=f"CoTCoNet as published, in (b) (Table {published})", **style)
     roc.plot([0, 1], [0, 1], color="#cccccc", linewidth=1, zorder=0)
     roc.set(xlabel="false positive rate", ylabel="true positive rate", title="(a) ROC, test",
@@ -73,10 +73,10 @@ def _roc(axis, predictions, index, classes, label, style):
     truth = (table["label"] == classes[index]).to_numpy().astype(int)
     scores = table[[classes[1 - index], classes[index]]].to_numpy()
     false, true, area = metrics.roc(truth, scores)[1]
-    axis.plot(false, true, label=f"{label} ({area:.3f})", **style)
+    axis.plot(false, true, label=f"{label} ({area:.3f})", gid=label, **style)
     return area
 
 
-def _radar(axis, scores, style):
+def _radar(axis, scores, label, style):
     turns = np.linspace(0, 2 * np.pi, len(scores) + 1)
-    axis.plot(turns, [*scores, scores[0]], **style)
+    axis.plot(turns, [*scores, scores[0]], gid=label, **style)

@@ -234,7 +234,7 @@ def _densities(axis, maps, chosen, order, stages):
             axis.errorbar(
                 place + 0.2 * row - 0.1, middle, [[max(middle - low, 0)], [max(high - middle, 0)]],
                 fmt="o" if not row else "^", color=COLOURS[row], capsize=3,
-                label=name if not place else None,
+                label=name if not place else None, gid=name,
             )  # fmt: skip
         apart, low, high = difference_of_means(dense[0][None], dense[1][None], *people)
         lines.append(f"block {place + 1} {apart:+.1f} ({low:+.1f} to {high:+.1f})")

@@ -93,13 +93,29 @@ def draw_searches(found):
         )
         masks = np.array([s.support_ for s in fitted])
         kept = masks.sum(1)
-        axes[1].plot([kept.min(), kept.max()], [place, place], color=colour, linewidth=3, alpha=0.4)
-        axes[1].plot(np.median(kept), place, "o", color=colour)
+        axes[1].plot(
+            [kept.min(), kept.max()],
+            [place, place],
+            color=colour,
+            linewidth=3,
+            alpha=0.4,
+            gid="range over seeds",
+        )
+        axes[1].plot(np.median(kept), place, "o", color=colour, gid="median")
         value, low, high = stability(masks)
         overlap = jaccard(masks)
-        axes[2].plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.4)
-        axes[2].plot(value, place, "o", color=colour)
-        axes[2].plot(overlap, place, "D", color=colour, markerfacecolor="white")
+        axes[2].plot(
+            [low, high],
+            [place, place],
+            color=colour,
+            linewidth=3,
+            alpha=0.4,
+            gid=f"{name}: stability, 95% interval",
+        )
+        axes[2].plot(value, place, "o", color=colour, gid=f"{name}: stability")
+        axes[2].plot(
+            overlap, place, "D", color=colour, markerfacecolor="white", gid=f"{name}: Jaccard"
+        )
         lines.append(
             f"{name}: fitness {middle[-1]:.4f} (median of {len(fitted)} seeds; "
             f"{curves[:, -1].min():.4f} to {curves[:, -1].max():.4f}), "

@@ -116,6 +116,7 @@ def _material(options):
     if options.model:
         return _given(options)
     results = Results(EXPLAINED, options)
+    print("\n".join(results.material.opening))
     results.train()
     if not results.runs:
         raise InputError("; ".join(f"{row}: {why}" for row, why in results.missing.items()))

@@ -40,7 +40,7 @@ def main():
         }
         options.rows = None
         results = Results(replace(TRIED, rows=rows), options)
-        print(results.material.split_line)
+        print("\n".join(results.material.opening))
         results.train()
         table, lines = _table(results, trials, epochs)
         title = "LeukocyteNet: learning rates on validation (not in the paper)"

@@ -25,7 +25,7 @@ def accuracies(results):
     figure, axes = plt.subplots(figsize=(8, 4.2))
     for place, label in enumerate(labels):
         published = results.paper.value(5, label, "test_accuracy").value
-        bar = axes.bar(place - 0.2, published, 0.38, color=PUBLISHED)
+        bar = axes.bar(place - 0.2, published, 0.38, color=PUBLISHED, label="published")
         axes.text(place - 0.2, 2, f"{published:.1f}", ha="center", color="white", fontsize=8)
         predictions = results.predictions(label)
         if predictions:
@@ -36,7 +36,8 @@ def accuracies(results):
     names = ["published", "ours, 95% interval"]
     for row, style in zip(colour.CLASSIFIERS, (":", "--"), strict=True):
         value = 100 * interval(results.predictions(row), "test", "accuracy")[0]
-        shown.append(axes.axhline(value, color=COLOUR_ONLY, linestyle=style, linewidth=1.3))
+        line = axes.axhline(value, color=COLOUR_ONLY, linestyle=style, linewidth=1.3, label=row)
+        shown.append(line)
         names.append(f"{row[0].lower()}{row[1:]}: {value:.1f}")
     axes.set_xticks(range(len(labels)), labels)
     axes.set_ylabel("test accuracy, %")
@@ -52,7 +53,7 @@ def accuracies(results):
 def _bar(axes, place, triple):
     value, low, high = (100 * x for x in triple)
     error = [[max(value - low, 0)], [max(high - value, 0)]]
-    axes.bar(place, value, 0.38, yerr=error, capsize=3, color=OURS)
+    axes.bar(place, value, 0.38, yerr=error, capsize=3, color=OURS, label="ours")
     axes.text(place, 2, f"{value:.1f}", ha="center", color="white", fontsize=8)
 
 
@@ -72,7 +73,7 @@ def curves(results):
             for key, tint, name in zip(keys, PALETTE, ("training", "validation"), strict=False):
                 axis.plot(
                     epochs, history[key], color=tint, marker="o", markersize=3,
-                    label=name if not number else "",
+                    label=name if not number else "", gid=f"{name}, run {number + 1}",
                 )  # fmt: skip
         axis.set_xlabel("epoch")
         axis.set_title(title)
@@ -102,6 +103,7 @@ def confusion_and_roc(results):
         axes[1].plot(
             false, true, color=PALETTE[number % len(PALETTE)],
             linestyle="-" if number < 5 else "--", label=f"{classes[number]} ({area:.3f})",
+            gid=classes[number],
         )  # fmt: skip
     axes[1].plot([0, 1], [0, 1], color="#cccccc", linewidth=1, zorder=0)
     axes[1].set_xlabel("false positive rate")

@@ -6,6 +6,8 @@ does the work.
 
 from dataclasses import asdict, dataclass, field
 
+from smears import published
+
 # The ten classes, in the order of Table 6.
 CLASSES = (
     "Lymphoma", "MDS", "ALL-Benign", "ALL-Early Pre-B", "ALL-Pre-B", "ALL-Pro-B", "AML", "CLL",
@@ -115,6 +117,12 @@ def learns_masks(settings):
 def refuse(classes):
     """LeukocyteNet tells any number of classes apart: never a reason against them."""
     return ""
+
+
+def published_counts():
+    """Class -> its images before augmentation by Table 2, as text, in the order of `CLASSES`."""
+    paper = published.load("leukocytenet")
+    return {name: paper.text(2, name, "original") for name in CLASSES}
 
 
 def train(task, run):

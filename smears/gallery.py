@@ -46,9 +46,7 @@ def _make(studies, options):
     materials = {study.recipe: materials[study.recipe] for study in studies}
     for material in materials.values():
         # Wrong data is wrong for every table: better one message now than one a table.
-        for note in material.catalogue.attrs.get("notes", []):
-            print(note)
-        print(material.split_line)
+        print("\n".join(material.opening))
     path = options.out / f"index_{commandline.stem(options)}.html"
     products, failed = [], {}
     steps = [

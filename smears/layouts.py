@@ -99,10 +99,11 @@ def _file(path):
 
 def _folder(folder):
     passed = _others(folder)
+    bad = {}
     try:
-        found = listing.pictures(folder)
+        found = listing.pictures(folder, bad=bad)
     except SourceError as problem:
-        if passed or "no pictures" in str(problem):
+        if not bad and (passed or "no pictures" in str(problem)):
             return _without_pictures(folder, passed)
         return Layout("a folder that cannot be read", remedy=str(problem))
     layout, problem = _known(folder, found)
@@ -119,7 +120,7 @@ def _others(folder):
     for _, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in STRAYS and name[0] != "."]
         found.update(
-            _ending(Path(name)) or "without ending" for name in files
+            listing.printable(_ending(Path(name))) or "without ending" for name in files
             if name not in STRAYS and name[0] != "." and not name.lower().endswith(ENDINGS)
         )  # fmt: skip
     return found
@@ -163,7 +164,7 @@ def _known(folder, found):
             continue
         number = {"number": int(name[-1])} if module is allidb else {}
         try:
-            module.read(folder, None, **number)
+            module.read(folder, None, bad={}, **number)
         except SourceError as refusal:
             if module is not ash:  # which any folder of other classes would raise
                 problem = problem or str(refusal)
@@ -445,7 +446,7 @@ def _guessed(path):
     try:
         table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False,
                             encoding="utf-8-sig")  # fmt: skip
-        files = listing.pictures(path.parent)
+        files = listing.pictures(path.parent, bad={})
     except (OSError, ValueError, csv.Error, pd.errors.ParserError, SourceError):
         return []
     known = _places(path.parent, files)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smears import catalogue, copies, sources, splits
+from smears import catalogue, copies, reports, sources, splits
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Material:
 
     Args:
         options: as `smears.commandline.parse` returns them.
-        recipe: module with `CLASSES` and `PROFILES`.
+        recipe: module with `CLASSES`, `PROFILES` and `published_counts()` (class -> number of
+            pictures that the paper counts, as text; {} where it has no such list).
     """
 
     def __init__(self, options, recipe):
@@ -103,6 +104,26 @@ class Material:
             f"picture tested once: {len(self.catalogue)} images, {len(self.classes)} classes; "
             f"audit of every fold: {' '.join(sorted(found))}"
         )
+
+    @property
+    def opening(self):
+        """Lines to print first: notes on the pictures, counts beside the paper's, the split."""
+        return [*self.catalogue.attrs.get("notes", []), *self._counted(), self.split_line]
+
+    def _counted(self):
+        """The paper's number of pictures of each class beside the data's, and what is missing.
+
+        [] for drawn smears, which are as many as one likes, and for other classes than the paper's.
+        """
+        published = self.recipe.published_counts()
+        if self.options.data == ["drawn"] or not set(self.classes) <= set(published):
+            return []
+        have = catalogue.counts(self.catalogue)
+        rows = [(name, text, str(have.get(name, 0))) for name, text in published.items()]
+        table = pd.DataFrame(rows, columns=["class", "in the paper", "here"])
+        missing = [name for name in published if name not in have]
+        lines = ["Images of each class (†: the paper contradicts itself):", reports.markdown(table)]
+        return [*lines, f"Classes of the paper that are missing: {', '.join(missing) or 'none'}."]
 
     @cached_property
     def classes(self):

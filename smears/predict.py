@@ -54,13 +54,18 @@ def find(paths):
         List of (path, problem), in the order given, each file once.
     """
     found = {}
-    for path in map(Path, paths):
-        path = path.expanduser()
-        if path.is_dir():
+    for given in paths:
+        # os.path: pathlib raises on homes of nobody, and where a folder may not be entered.
+        path, bad = Path(os.path.expanduser(given)), {}
+        name = Path(listing.printable(path))
+        if os.path.isdir(path):
             try:
-                found |= dict.fromkeys(listing.pictures(path), "")
+                found |= dict.fromkeys(listing.pictures(path, bad=bad), "")
+                found |= {Path(one): reason for one, reason in bad.items()}
             except SourceError as problem:
-                found[path] = str(problem)
+                found[name] = listing.printable(problem)
+        elif name != path:
+            found[name] = listing.NOT_TEXT
         else:
             found[path] = "" if os.path.exists(path) else "no such file"
     return list(found.items())

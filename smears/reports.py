@@ -3,6 +3,9 @@
 import textwrap
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from smears.latex import latex
 from smears.runs import write_whole
 
@@ -94,14 +97,100 @@ def picture(table, title, lines, path):
 
 
 def save_figure(figure, lines, folder, stem):
-    """Save a matplotlib figure as PNG and PDF, and its caption as text. Returns the paths."""
+    """Save a matplotlib figure as PNG and PDF, its caption as text, its `numbers` as CSV.
+
+    Returns the paths; of a figure that shows pictures alone there is no CSV.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / f"{stem}.txt", "\n".join(lines) + "\n")
     for ending in ("png", "pdf"):
         figure.savefig(folder / f"{stem}.{ending}", dpi=150, bbox_inches="tight")
+    endings, table = ["png", "pdf", "txt"], numbers(figure)
+    if len(table):
+        write_whole(folder / f"{stem}.csv", table.to_csv(index=False))
+        endings.append("csv")
     pyplot().close(figure)
-    return [folder / f"{stem}.{ending}" for ending in ("png", "pdf", "txt")]
+    return [folder / f"{stem}.{ending}" for ending in endings]
+
+
+def numbers(figure):
+    """What a matplotlib figure draws, as numbers.
+
+    Taken are bars, lines and points with a label or, where the legend is not to have one, a gid;
+    and matrices whose rows and columns all have names. Pictures and bands are not.
+
+    Returns:
+        DataFrame, a row a point: panel (the title), series, x and y (the names of ticks where they
+        have some), low and high (ends of the error bar); of a matrix y is the row, x the column,
+        `value` the colour's number and `printed` the text in it. Columns that stay empty are left
+        out.
+    """
+    rows = []
+    for axes in figure.axes:
+        names = {side: _ticks(getattr(axes, f"{side}axis")) for side in "xy"}
+        for series, x, y, low, high in _series(axes):
+            for point in zip(x, y, low, high, strict=True):
+                named = (_named(v, names[side]) for v, side in zip(point, "xy", strict=False))
+                rows.append([axes.get_title(), series, *named, *point[2:], None, ""])
+        printed = {text.get_position(): text.get_text() for text in axes.texts}
+        for image in axes.images:
+            values = image.get_array()
+            if values.shape == (len(names["y"]), len(names["x"])):
+                for (row, column), value in np.ndenumerate(values):
+                    place = [names["x"][column], names["y"][row], None, None]
+                    text = printed.get((column, row), "")
+                    rows.append([axes.get_title(), "matrix", *place, value, text])
+    columns = ["panel", "series", "x", "y", "low", "high", "value", "printed"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.loc[:, [table[name].replace("", None).notna().any() for name in columns]]
+
+
+def _series(axes):
+    """(name, x, y, lower ends, upper ends of error bars) of all that is drawn from named points."""
+    bars = [one for one in axes.containers if hasattr(one, "patches")]
+    # The middles of points with error bars are a line of the axes, too; bars' have none.
+    errors = {one.lines[0]: one for one in axes.containers if one not in bars and one.lines[0]}
+    found = [(line, *_data(line, axes), errors.get(line)) for line in axes.lines]
+    found += [
+        (points, *np.asarray(points.get_offsets()).T, None)
+        for points in axes.collections if len(points.get_offsets()) > 1
+    ]  # fmt: skip
+    for one in bars:
+        x = [bar.get_x() + bar.get_width() / 2 for bar in one.patches]
+        found.append((one, x, [bar.get_height() for bar in one.patches], one.errorbar))
+    for artist, x, y, errors in found:
+        ends = np.array(errors.lines[2][0].get_segments())[:, :, 1] if errors else None
+        low, high = ([None] * len(x), [None] * len(x)) if ends is None else ends.T
+        name = getattr(artist, "get_gid", str)() or artist.get_label()
+        if not name.startswith("_"):
+            whole = len(x) - (axes.name == "polar")  # a chart that ends where it began
+            yield name, *(list(part)[:whole] for part in (x, y, low, high))
+
+
+def _data(line, axes):
+    """(x, y) of a line; of a level line across the whole axes its level alone."""
+    x, y = (list(side) for side in line.get_data())
+    level = not line.get_transform().contains_branch_seperately(axes.transData)[0]
+    return ([None], y[:1]) if level else (x, y)
+
+
+def _ticks(axis):
+    """{number: name} of an axis whose ticks were given names that are no numbers; else {}."""
+    from matplotlib.ticker import FixedLocator
+
+    names = [label.get_text().replace("\n", " ") for label in axis.get_majorticklabels()]
+    named = isinstance(axis.get_major_locator(), FixedLocator)
+    if not named or all(name.replace(".", "").isdecimal() or not name for name in names):
+        return {}
+    return dict(zip(axis.get_majorticklocs(), names, strict=True))
+
+
+def _named(number, names):
+    """The name of the nearest tick, or the number itself."""
+    if not names or number is None:
+        return number
+    return names[min(names, key=lambda tick: abs(tick - number))]
 
 
 def contact_sheet(images, titles, path, columns=8, heading=""):

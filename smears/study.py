@@ -44,7 +44,7 @@ class Study:
             `PAPER_SPLIT` (unit and share of --split paper, see smears.splits.split),
             `settings(profile, **row)` (a dict, "model" and "trunk" among it), `train(task, run)`,
             `predict(run, frame, task)` and `refuse(classes)` (why the method cannot tell these
-            classes apart, or "").
+            classes apart, or "") and `published_counts()` (see smears.material.Material).
         make: for a table, a function of `Results` that returns (DataFrame of texts, list of
             caption lines); for a figure, one that returns (matplotlib figure, caption lines).
         table, figure: its number in the paper, one of the two.
@@ -425,9 +425,7 @@ def exits():
 
 def _show(study, results):
     if study.needs_data:
-        for note in results.catalogue.attrs.get("notes", []):
-            print(note)
-        print(results.material.split_line)
+        print("\n".join(results.material.opening))
     made = produce(results)
     print(f"\n## {study.title}\n")
     if study.table:

@@ -16,7 +16,7 @@ from smears.runs import KEYS
 from smears.study import Results, Unavailable, main
 
 CLASSES, PAPER_SPLIT, refuse = recipe.CLASSES, recipe.PAPER_SPLIT, recipe.refuse
-learns_masks = recipe.learns_masks
+learns_masks, published_counts = recipe.learns_masks, recipe.published_counts
 ASSUMED = recipe.ASSUMED
 PROFILES = {
     name: replace(

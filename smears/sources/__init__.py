@@ -38,6 +38,9 @@ ARGUMENTS = {
     "pbc-immature": {"binary": True},
 }
 
+# Names given with a file, not a folder to look through.
+FILES = ("csv", "bloodmnist")
+
 # Sets that show the same cells, so that no split of both and no external test is clean.
 KIN = {
     frozenset({"allidb1", "allidb2"}): (
@@ -47,12 +50,13 @@ KIN = {
 }
 
 
-def read(spec, cache, **settings):
+def read(spec, cache, bad=None, **settings):
     """Rows of one source.
 
     Args:
         spec: "NAME:PATH", or "drawn".
         cache: folder where a source may keep files it makes.
+        bad: dict for folders and names that cannot be read, see `listing.pictures`.
         **settings: passed on to the reader.
 
     Returns:
@@ -77,6 +81,8 @@ def read(spec, cache, **settings):
         raise SourceError(
             f"--data {spec}: {what}. Give {name}:PATH. {module.HOW_TO_GET} --data drawn needs none."
         )
+    if name not in FILES:
+        settings["bad"] = bad
     rows = module.read(folder, Path(cache), **ARGUMENTS.get(name, {}), **settings)
     notes = rows.attrs.get("notes", [])
     rows = rows.assign(data=name)[catalogue.COLUMNS]
@@ -102,22 +108,26 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
 
     Args:
         specs: list of "NAME[:PATH]". cache: folder for scans and made files.
-        skip_bad: see `catalogue.build`.
+        skip_bad: see `catalogue.build`; folders that may not be read are left out, too.
         drawn: settings of the source "drawn" (numbers of subjects and images, size, seed).
 
     Returns:
         Catalogue (`catalogue.build`), the readers' notes before its own.
     """
+    bad = {} if skip_bad else None
     rows = [
-        read(spec, cache, **(drawn or {} if spec.split(":")[0] == "drawn" else {}))
+        read(spec, cache, bad, **(drawn or {} if spec.split(":")[0] == "drawn" else {}))
         for spec in specs
     ]
-    notes = [note for part in rows for note in part.attrs.get("notes", [])]
+    # By name, for a folder may hold any number of pictures, or a whole class.
+    notes = [f"left out (--skip-bad): {path}: {reason}" for path, reason in (bad or {}).items()]
+    notes += [note for part in rows for note in part.attrs.get("notes", [])]
     notes += [f"{reason}: a split of both leaks" for reason in kin(specs)]
     for part in rows:
         part.attrs.clear()  # pandas compares them when it joins frames
     frame = catalogue.build(pd.concat(rows, ignore_index=True), cache, skip_bad=skip_bad)
     frame.attrs["notes"] = notes + frame.attrs["notes"]
+    frame.attrs["left_out"] = [*(bad or {}).items(), *frame.attrs["left_out"]]
     return frame
 
 

@@ -15,7 +15,7 @@ LABELS = {"0": "Healthy", "1": "ALL"}
 FOLDERS = {1: "im", 2: "img"}
 
 
-def read(folder, cache, *, number=1, only=None):
+def read(folder, cache, *, bad=None, number=1, only=None):
     """Rows of `im/Im001_1.jpg` (ALL-IDB1) or `img/Im095_1.tif` (ALL-IDB2).
 
     In ALL-IDB1, 1 means that the field shows a blast; in ALL-IDB2, that the cell in the middle is
@@ -31,7 +31,7 @@ def read(folder, cache, *, number=1, only=None):
         SourceError: the other set's folder, or a picture whose name is not of this form.
     """
     rows = []
-    for path in pictures(folder, HOW_TO_GET):
+    for path in pictures(folder, HOW_TO_GET, bad=bad):
         other = FOLDERS[3 - number]
         if path.parent.name.lower() == other:
             raise SourceError(

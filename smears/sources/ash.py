@@ -19,7 +19,7 @@ CLASSES = {
 }
 
 
-def read(folder, cache):
+def read(folder, cache, *, bad=None):
     """Rows of `<folder>/<disease>/.../<picture>`; each picture is its own source.
 
     The disease is read tolerantly: `AML`, `acute_myeloid_leukemia`, `AML (256)`.
@@ -28,7 +28,7 @@ def read(folder, cache):
         SourceError: a folder that names none of the five diseases, or several.
     """
     rows = []
-    for path in pictures(folder, HOW_TO_GET):
+    for path in pictures(folder, HOW_TO_GET, bad=bad):
         place = path.relative_to(folder)
         if len(place.parts) < 2:
             raise SourceError(f"{path} lies outside any class folder. {HOW_TO_GET}")

@@ -19,7 +19,7 @@ PRELIMINARY = "C-NMC_test_prelim_phase_data_labels.csv"
 COLUMNS = ["Patient_ID", "new_names", "labels"]
 
 
-def read(folder, cache):
+def read(folder, cache, *, bad=None):
     """Rows of `fold_<n>/{all,hem}/UID_<subject>_<image>_<cell>_<label>.bmp` (or .png, .webp).
 
     The three folds are the official training part; no subject number is in two of them, though
@@ -33,7 +33,7 @@ def read(folder, cache):
         SourceError: a picture that fits none of this, or labels that contradict each other.
     """
     rows, unnamed, final = [], [], 0
-    for path in pictures(folder, HOW_TO_GET):
+    for path in pictures(folder, HOW_TO_GET, bad=bad):
         if any("final" in part.lower() for part in path.relative_to(folder).parts[:-1]):
             final += 1
         elif NAME.fullmatch(path.stem):

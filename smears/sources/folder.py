@@ -8,7 +8,7 @@ the person; without a person the date keeps what was taken together on one side.
 
 import re
 
-from smears.sources.listing import STRAYS, SourceError, frame, pictures
+from smears.sources.listing import STRAYS, SourceError, frame, pictures, printable
 
 LEAST = 5  # people of each class from which a split can keep them apart
 # Folders that hold no class: those of a split that is made already -> their part, and masks.
@@ -34,7 +34,7 @@ TOO_FEW = (
 )
 
 
-def read(folder, cache):
+def read(folder, cache, *, bad=None):
     """Rows of `folder/<class>/[<person>/...]<picture>`.
 
     The person is the subject and the picture's own folder its source where every class has
@@ -45,7 +45,7 @@ def read(folder, cache):
         SourceError: a picture outside any class folder, folders that hold parts or masks, or masks
             beside their pictures.
     """
-    places = {path: path.relative_to(folder) for path in pictures(folder, HOW_TO_GET)}
+    places = {path: path.relative_to(folder) for path in pictures(folder, HOW_TO_GET, bad=bad)}
     people = {}
     for path, place in places.items():
         if len(place.parts) < 2:
@@ -56,7 +56,10 @@ def read(folder, cache):
     deep = any(people.values())
     kept = min(map(len, people.values())) >= LEAST
     table = frame([_row(path, place, kept) for path, place in places.items()])
-    notes = [f"no picture in the class folder {name}, so it is no class here" for name in empty]
+    notes = [
+        f"no picture in the class folder {printable(name)}, so it is no class here"
+        for name in empty
+    ]
     if deep:
         notes.append(_note(people, places.values()) if kept else TOO_FEW)
     table.attrs["notes"] = notes

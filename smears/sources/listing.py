@@ -9,54 +9,63 @@ from smears.images import ENDINGS
 
 STRAYS = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
+NOT_TEXT = "its name is not UTF-8 text: rename it"
+
 
 class SourceError(InputError):
     """A data set that is not there or not as expected, with what to do about it."""
 
 
-def pictures(folder, how_to_get="", endings=ENDINGS):
+def pictures(folder, how_to_get="", endings=ENDINGS, bad=None):
     """Paths of all pictures below a folder, sorted; hidden and stray files passed over.
 
     Args:
         folder: pathlib.Path. how_to_get: sentence for the error about an empty folder.
         endings: lower-case file endings that count.
+        bad: dict that takes path -> reason of folders that may not be read and of pictures with
+            names that no text file could hold, which are then passed over; None: they are errors.
 
     Raises:
-        SourceError: not a folder, nothing there, a folder that may not be read, or a name that
-            no text file could hold.
+        SourceError: not a folder, nothing there, or what would have gone into `bad`.
     """
     if not folder.is_dir():
         raise SourceError(f"{folder} is not a folder. {how_to_get}".strip())
+    wrong, found, seen = {}, [], set()
 
-    def refuse(problem):
-        raise SourceError(f"{problem.filename} cannot be read: {problem.strerror}.") from problem
+    def unread(problem):
+        wrong[printable(problem.filename)] = f"cannot be read ({problem.strerror})"
 
-    found, seen = [], set()
     # Class folders may be links; a link back up would never end.
-    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=unread, followlinks=True):
         if os.path.realpath(place) in seen:
             folders.clear()
             continue
         seen.add(os.path.realpath(place))
         folders[:] = sorted(n for n in folders if n not in STRAYS and not n.startswith("."))
-        found += [
-            os.path.join(place, name) for name in sorted(files)
-            if not name.startswith(".") and name not in STRAYS and name.lower().endswith(endings)
-        ]  # fmt: skip
+        for name in sorted(files):
+            path = os.path.join(place, name)
+            if name.startswith(".") or name in STRAYS or not name.lower().endswith(endings):
+                continue
+            if path == printable(path):
+                found.append(path)
+            else:
+                wrong[printable(path)] = NOT_TEXT
+    told = "".join(f"\n  {path}: {reason}" for path, reason in wrong.items())
+    if wrong and bad is None:
+        raise SourceError(
+            f"{folder}:{told}\nMend or remove them, or leave them out with --skip-bad."
+        )
+    if bad is not None:
+        bad.update(wrong)
     if not found:
-        raise SourceError(f"no pictures ({', '.join(endings)}) in {folder}. {how_to_get}".strip())
-    for path in found:
-        if not _is_utf8(path):
-            raise SourceError(f"{path!r}: rename it; its name is not UTF-8 text.")
+        what = f"no pictures ({', '.join(endings)}) in {folder}. {how_to_get}".strip()
+        raise SourceError(what + told)
     return [folder.__class__(path) for path in found]
 
 
-def _is_utf8(text):
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def printable(path):
+    """A path as text that can be printed and written: bytes that are no UTF-8 come as \\udcff."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def frame(rows):

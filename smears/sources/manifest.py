@@ -1,6 +1,7 @@
 """A CSV file that lists pictures: columns path, label and, if known, subject, source, ..."""
 
 import csv
+import os
 
 from smears.sources.listing import SourceError, frame
 
@@ -78,8 +79,9 @@ def _faults(entry, path):
             "give the class another name, or remove the line"
         )
     for name in ("path", "mask"):
-        if entry.get(name) and not (path.parent / entry[name]).is_file():
-            yield f"column {name}: {path.parent / entry[name]} is not a file"
+        # os.path: pathlib raises where a folder may not be entered, or a name is too long.
+        if entry.get(name) and not os.path.isfile(path.parent / entry[name]):
+            yield f"column {name}: {path.parent / entry[name]} is not a file, or may not be read"
     if entry.get("part", "") not in PARTS:
         yield f"column part: {entry['part']!r} is none of train, validation, test, or empty"
 

@@ -17,7 +17,7 @@ MATURITY = dict.fromkeys(("erythroblast", "ig"), "immature") | dict.fromkeys(
 )
 
 
-def read(folder, cache, *, binary=False):
+def read(folder, cache, *, bad=None, binary=False):
     """Rows of `<folder>/<class>/<PREFIX>_<number>.jpg`; the set names no subjects.
 
     Every picture is its own source. The name's prefix (BNE, MMY, ...) tells finer kinds, which
@@ -30,7 +30,7 @@ def read(folder, cache, *, binary=False):
         SourceError: no folder of the set's class names.
     """
     rows = []
-    for path in pictures(folder, HOW_TO_GET):
+    for path in pictures(folder, HOW_TO_GET, bad=bad):
         label = path.parent.name.lower()
         if label in CLASSES:
             rows.append(

@@ -20,7 +20,7 @@ NO_NORMAL = (
 )
 
 
-def read(folder, cache):
+def read(folder, cache, *, bad=None):
     """Rows of `ALL_<number>.bmp` and `MM_<number>.bmp`, wherever below the folder they lie.
 
     Masks (`ALL_1_mask.bmp`, or a folder of that name) and reference images are left out, with a
@@ -30,7 +30,7 @@ def read(folder, cache):
         SourceError: a picture of another name, two of one name, or none at all.
     """
     found, left = {}, 0
-    for path in pictures(folder, HOW_TO_GET):
+    for path in pictures(folder, HOW_TO_GET, bad=bad):
         if OTHERS.search(path.relative_to(folder).as_posix()):
             left += 1
             continue

@@ -17,7 +17,7 @@ FOLDER = re.compile(r"\b(early|benign|pre|pro)\b")
 FILE = re.compile(r"wbc-(?:malignant-)?(benign|early|pre|pro)-\d+")
 
 
-def read(folder, cache):
+def read(folder, cache, *, bad=None):
     """Rows of `[Original/|Segmented/][<class>/]WBC-Benign-001.jpg`; the set names no patients.
 
     The class is the file's, or else its folder's (`Pre`, `[Malignant] early Pre-B`). Segmented
@@ -26,7 +26,7 @@ def read(folder, cache):
     Raises:
         SourceError: a picture of no class, or of one in its name and another in its folder.
     """
-    found = pictures(folder, HOW_TO_GET)
+    found = pictures(folder, HOW_TO_GET, bad=bad)
     chosen = [path for path in found if "original" in _folders(path, folder)]
     chosen = chosen or [path for path in found if "segmented" not in _folders(path, folder)]
     chosen = chosen or found

@@ -16,7 +16,7 @@ LABELS = {"1": "neutrophil", "2": "lymphocyte", "3": "monocyte", "4": "eosinophi
 DATASET = re.compile(r"dataset (\d)", re.IGNORECASE)
 
 
-def read(folder, cache):
+def read(folder, cache, *, bad=None):
     """Rows of `Dataset <n>/<number>.bmp`, its mask `<number>.png` in the same folder.
 
     The layout `Dataset <n>/images/<number>.<any>` with `Dataset <n>/masks/<number>.png` is read
@@ -27,7 +27,7 @@ def read(folder, cache):
         SourceError: a picture without a mask, or one that the lists do not name.
     """
     rows, lists = [], {}
-    for path in pictures(folder, HOW_TO_GET):
+    for path in pictures(folder, HOW_TO_GET, bad=bad):
         home = path.parent.parent if path.parent.name in ("images", "masks") else path.parent
         number = DATASET.fullmatch(home.name)
         mask = _mask(path)

@@ -12,7 +12,8 @@ from figure7 import ERRORS
 from matplotlib.colors import to_hex
 
 from leukocytenet.figures import OURS, PUBLISHED
-from smears.reports import pyplot
+from smears.reports import numbers, pyplot
+from smears.tables import interval
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +121,36 @@ def test_no_two_texts_of_an_axis_overlap(draw, study):
             ]
             for first, second in pairwise(boxes):
                 assert not first.overlaps(second)
+
+
+def test_the_numbers_behind_figures_5_to_7_can_be_written(draw):
+    results, figure, _ = draw(ACCURACIES, "--seeds", "2")
+    table = numbers(figure)
+    published = table[table["series"] == "published"]
+    assert published["x"].tolist() == list(ACCURACIES.rows)
+    assert published["y"].tolist() == [84.44, 81.76, 89.41, 92.60, 89.80, 97.33]
+    ours = table[table["series"] == "ours"]
+    assert ours["x"].tolist() == list(results.runs)
+    measured = [interval(results.predictions(label), "test", "accuracy") for label in results.runs]
+    shown = ours[["y", "low", "high"]].to_numpy(float)
+    np.testing.assert_allclose(shown, 100 * np.array(measured))
+    assert (shown[:, 1] < shown[:, 2]).any()
+
+    results, figure, _ = draw(CURVES, "--seeds", "2")
+    table = numbers(figure).set_index(["panel", "series"])
+    for number, run in enumerate(results.runs["LeukocyteNet"], 1):
+        shown = table.loc[("(b) loss", f"validation, run {number}")]
+        assert shown["x"].tolist() == [1, 2, 3]
+        np.testing.assert_allclose(shown["y"].astype(float), run.history["val_loss"])
+
+    results, figure, _ = draw(ERRORS)
+    table = numbers(figure)
+    matrix = table[table["series"] == "matrix"]
+    held = results.runs["LeukocyteNet"][0].predictions.query("part == 'test'")
+    said = np.array(standin.CLASSES)[held[list(standin.CLASSES)].to_numpy().argmax(1)]
+    assert len(matrix) == len(standin.CLASSES) ** 2
+    for _, cell in matrix.iterrows():
+        count = ((held["label"] == cell["y"]) & (said == cell["x"])).sum()
+        assert cell["printed"] == (str(count) if count else "")
+    curves = set(table["series"]) - {"matrix"}
+    assert curves == set(standin.CLASSES)

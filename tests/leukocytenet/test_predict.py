@@ -1,6 +1,8 @@
 """Predicting from the command line: answers, explanations, bad files, and the page."""
 
+import os
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -149,3 +151,31 @@ def test_a_file_named_twice_is_answered_once_and_strays_are_passed_over(tmp_path
         (folder / name).write_bytes(b"1")
     found = predict.find([folder / "a.png", folder])
     assert [path.name for path, _ in found] == ["a.png", "b.jpg"]
+
+
+def test_names_that_are_not_utf8_and_unreadable_folders_leave_a_table_that_can_be_written(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "f/shut").mkdir(parents=True)
+    (tmp_path / "f/a.png").write_bytes(b"1")
+    odd = os.fsdecode(os.fsencode(tmp_path / "f") + b"/\xff.png")
+    try:
+        Path(odd).write_bytes(b"1")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    scandir = os.scandir
+
+    def refuse(place):
+        if os.path.basename(place) == "shut":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for given in ([tmp_path / "f"], [tmp_path / "f/a.png", odd, tmp_path / "f/shut"]):
+        found = {path.name: problem for path, problem in predict.find(given)}
+        assert found.pop("a.png") == ""
+        assert found.pop("\\udcff.png") == "its name is not UTF-8 text: rename it"
+        assert "cannot be read (Permission denied)" in found.pop("shut")
+        assert not found
+        table = predict.table([predict.Answer(*one) for one in predict.find(given)], ["x"])
+        table.to_csv(tmp_path / "predictions.csv", encoding="utf-8")

@@ -113,11 +113,36 @@ def test_no_text_of_a_table_picture_leaves_its_cell_or_the_picture(tmp_path, mon
 
 def test_a_figure_is_saved_as_picture_drawing_and_caption(tmp_path):
     figure, axis = reports.pyplot().subplots()
-    axis.plot([0, 1])
+    axis.imshow([[0, 1], [1, 0]])
     paths = reports.save_figure(figure, ["What it shows."], tmp_path / "new", "figure")
     assert [path.suffix for path in paths] == [".png", ".pdf", ".txt"]
     assert paths[1].read_bytes().startswith(b"%PDF")
     assert paths[2].read_text() == "What it shows.\n"
+
+
+def test_a_figure_of_numbers_comes_with_them_as_csv(tmp_path):
+    figure, (bars, lines, matrix) = reports.pyplot().subplots(1, 3)
+    bars.bar(-0.2, 5, 0.4, label="published")
+    bars.bar(0.8, 4, 0.4, yerr=[[1], [2]], label="ours")
+    bars.axhline(3, label="chance")
+    bars.set_xticks([0, 1], ["one\nnet", "another"])
+    lines.plot([1, 2], [0.25, 0.5], gid="seen")
+    lines.plot([0, 1], [0, 1])
+    lines.scatter([7.5, 8.5], [9.5, 10.5], label="points")
+    lines.errorbar(3, 4, [[0.5], [1]], fmt="o", gid="mean")
+    lines.set_title("(b)")
+    matrix.imshow([[0.5, 0.25]])
+    matrix.set_xticks([0, 1], ["a", "b"])
+    matrix.set_yticks([0], ["a"])
+    matrix.text(1, 0, "3")
+    paths = reports.save_figure(figure, [], tmp_path, "figure")
+    assert paths[-1].read_text().splitlines() == [
+        "panel,series,x,y,low,high,value,printed", ",chance,,3,,,,",
+        ",published,one net,5,,,,", ",ours,another,4,3.0,6.0,,", "(b),seen,1,0.25,,,,",
+        "(b),seen,2,0.5,,,,", "(b),mean,3,4,3.5,5.0,,",
+        "(b),points,7.5,9.5,,,,", "(b),points,8.5,10.5,,,,",
+        ",matrix,a,a,,,0.5,", ",matrix,b,a,,,0.25,3",
+    ]  # fmt: skip
 
 
 def test_a_contact_sheet_shows_every_picture(tmp_path, monkeypatch):

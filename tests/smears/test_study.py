@@ -73,6 +73,37 @@ def test_a_script_prints_published_beside_ours_and_where_it_wrote(whole_out, cap
     assert all(os.path.getsize(path) for path in written)
 
 
+def test_counts_of_the_papers_classes_stand_beside_the_published_ones_before_the_table(
+    whole_out, capsys
+):
+    one = _folder_of_pictures(whole_out.parent / "one", ["Healthy", "CML"], subjects=5)
+    two = _folder_of_pictures(whole_out.parent / "two", ["CML", "MDS"], subjects=7, seed=600)
+    data = ["--data", f"folder:{one}", "--data", f"folder:{two}", "--split", "image"]
+    standin.script(REPORT, whole_out, *data)
+    lines = _lines(capsys)
+    start = next(n for n, line in enumerate(lines) if "in the paper | here" in line)
+    # As the paper's Table 2 prints them before augmentation.
+    assert list(_table(lines[start : start + 12]).items()) == [
+        ("class", ["in the paper", "here"]), ("-" * 15, ["-" * 12, "-" * 4]),
+        ("Lymphoma", ["130", "0"]), ("MDS", ["114", "7"]), ("ALL-Benign", ["504", "0"]),
+        ("ALL-Early Pre-B", ["985", "0"]), ("ALL-Pre-B", ["963", "0"]), ("ALL-Pro-B", ["804", "0"]),
+        ("AML", ["256", "0"]), ("CLL", ["185", "0"]), ("CML", ["126", "12"]),
+        ("Healthy", ["1,180†", "5"]),
+    ]  # fmt: skip
+    told = [line for line in lines if "that are missing" in line]
+    missing = "Lymphoma, ALL-Benign, ALL-Early Pre-B, ALL-Pre-B, ALL-Pro-B, AML, CLL"
+    assert told == [f"Classes of the paper that are missing: {missing}."]
+    assert lines.index(told[0]) < next(n for n, x in enumerate(lines) if x.startswith("## "))
+
+
+def test_other_classes_and_drawn_ones_are_not_counted_beside_the_papers(whole_out, capsys):
+    folder = _folder_of_pictures(whole_out.parent / "set", ["CML", "MDS"])
+    (folder / "MDS").rename(folder / "other")
+    standin.script(REPORT, whole_out, "--data", f"folder:{folder}")
+    standin.script(REPORT, whole_out)
+    assert not any("in the paper | here" in line for line in _lines(capsys))
+
+
 def test_a_second_run_trains_nothing_and_prints_the_same(out, capsys):
     standin.script(COMPARISON, out)
     first = _lines(capsys)

@@ -94,3 +94,8 @@ def test_a_picture_made_from_others_is_told_and_fails_the_audit_outside_training
     assert frame["derived"].tolist() == ["", "augmented"]
     failures = splits.audit(frame, frame["part"]).failures
     assert any("1 generated or augmented pictures outside training" in text for text in failures)
+
+
+def test_a_file_that_may_not_be_looked_at_is_named_with_its_line(home):
+    with pytest.raises(sources.SourceError, match=r"line 2, column path: .*x is not a file, or"):
+        sources.read(_list(home, f"path,label\ncells/{'x' * 300},a\n"), home)

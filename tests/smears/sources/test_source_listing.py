@@ -31,8 +31,9 @@ def test_linked_class_folders_are_read_and_a_link_upwards_ends(tmp_path, write_p
     assert rows["label"].tolist() == ["one", "two"]
 
 
-def test_a_folder_that_may_not_be_read_is_named(tmp_path, write_picture, monkeypatch):
-    write_picture(tmp_path / "a/1.png")
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Folders called "a" may not be read."""
     scandir = os.scandir
 
     def refuse(place):
@@ -42,18 +43,53 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, write_picture, monkeyp
 
     # The tests may run as root, who may read everything; so the system's answer is played.
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(sources.SourceError, match="a cannot be read: Permission denied"):
-        listing.pictures(tmp_path)
 
 
-def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_table(tmp_path, write_picture):
-    path = write_picture(tmp_path / "1.png")
+def _not_utf8(path, name):
     try:
-        os.rename(path, os.fsencode(tmp_path) + b"/\xe9.png")
+        os.rename(path, os.fsencode(path.parent) + b"/" + name)
     except OSError:
         pytest.skip("this file system takes only UTF-8 names")
-    with pytest.raises(sources.SourceError, match="not UTF-8"):
+
+
+def test_folders_and_names_that_cannot_be_read_are_in_one_error_with_a_remedy(
+    tmp_path, write_picture, unreadable
+):
+    for name in ("a/1.png", "b/1.png", "b/2.png"):
+        write_picture(tmp_path / name)
+    _not_utf8(tmp_path / "b/2.png", b"\xe9.png")
+    with pytest.raises(sources.SourceError) as caught:
         listing.pictures(tmp_path)
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}:", f"  {tmp_path}/a: cannot be read (Permission denied)",
+        f"  {tmp_path}/b/\\udce9.png: its name is not UTF-8 text: rename it",
+        "Mend or remove them, or leave them out with --skip-bad.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["folder", "taleqani"])
+def test_skip_bad_leaves_out_and_names_what_cannot_be_read(
+    name, tmp_path, write_picture, unreadable
+):
+    home = tmp_path / "set"
+    for number in range(4):
+        write_picture(home / f"Pro/{number}.png", number)
+    write_picture(home / "Pro/a/5.png")
+    _not_utf8(write_picture(home / "Pre/1.png", 6), b"\xff.png")
+    (home / "Pro/gone.png").symlink_to("nowhere.png")
+    (home / "Pro/round.png").symlink_to("round.png")
+    (home / "Pro/up").symlink_to("..")
+    frame = sources.load([f"{name}:{home}"], tmp_path / "cache", skip_bad=True)
+    assert len(frame) == 4
+    left_out = dict(frame.attrs["left_out"])
+    assert sorted(os.path.relpath(path, home) for path in left_out) == [
+        "Pre/\\udcff.png", "Pro/a", "Pro/gone.png", "Pro/round.png",
+    ]  # fmt: skip
+    notes = "\n".join(frame.attrs["notes"])
+    assert f"left out (--skip-bad): {home}/Pro/a: cannot be read (Permission denied)" in notes
+    assert "2 pictures left out (--skip-bad)" in notes
+    # All of it goes into files and onto terminals that take UTF-8 alone.
+    ("".join(left_out) + notes).encode()
 
 
 @pytest.mark.parametrize("name", sorted(set(sources.SOURCES) - {"drawn"}))
