@@ -144,17 +144,8 @@ class LeuSAM:
 
     def _stored(self, images, masks, cache, name):
         """Paths of the inputs and of the masks in two files, made once (see `Prompted`)."""
+        mask_training.check(images, masks)
         count = len(images)
-        if count == 0 or count != len(masks):
-            raise ValueError(f"{count} pictures and {len(masks)} masks: give as many, not none")
-        wrong = [
-            i for i in range(count) if images[i].shape[:2] != masks[i].shape or not masks[i].any()
-        ]
-        if wrong:
-            raise ValueError(
-                f"masks {', '.join(map(str, wrong[:5]))} ({len(wrong)} of {count}) have nothing "
-                "in them, or another size than their picture: leave those pictures out"
-            )
         side = self.grid if self.frozen else self.side
         shapes = (self.encoder.output.shape[1:] if self.frozen else (side, side, 3), (side, side))
         paths = [cache / f"{name}-{what}.npy" for what in ("inputs", "masks")]
