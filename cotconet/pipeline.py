@@ -66,6 +66,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         history_: DataFrame, a row an epoch of the extractor.
     """
 
+    only_kept = False  # whether `fit` may only read stages that `cache` holds
+
     def __init__(
         self,
         size=224,
@@ -312,7 +314,13 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     def _stage(self, name, what="", **settings):
         """The Run of a stage, kept to this process: its folder's name tells all that decides it."""
         label = f"{name} {what}" if what else name
-        run = Run(self._root, label, {"stage": name, "version": VERSIONS[name], **settings})
+        known = {"stage": name, "version": VERSIONS[name], **settings}
+        run = Run(self._root, label, known, create=not self.only_kept)
+        if not run.folder.exists():
+            raise InputError(
+                f"{self._root} does not hold what the stage {label} once made: leave --finished "
+                "out, and it is made again, which may take as long as the training did."
+            )
         with run.alone():
             yield run
 

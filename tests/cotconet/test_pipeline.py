@@ -75,7 +75,9 @@ def test_a_second_fit_trains_nothing_and_gives_the_same(fitted, cells, held, mon
         raise AssertionError("trained again")
 
     monkeypatch.setattr(coupled.training, "fit", trained)
-    again = pipeline.CoTCoNet(**SMALL, positive="ALL", cache=cache).fit(*cells, held)
+    again = pipeline.CoTCoNet(**SMALL, positive="ALL", cache=cache)
+    again.only_kept = True
+    again.fit(*cells, held)
     assert np.array_equal(again.predict_proba(held[0]), model.predict_proba(held[0]))
 
 
@@ -102,6 +104,14 @@ def test_a_change_reruns_only_what_follows(fitted, cells, held, tmp_path, change
     model.fit(*cells, held)
     assert {path.name.split("-")[0] for path in set(cache.iterdir()) - before} == fresh
     assert np.isfinite(model.predict_proba(held[0])).all()
+
+
+def test_asked_for_kept_stages_alone_it_trains_none(cells, held, tmp_path):
+    model = pipeline.CoTCoNet(**SMALL, cache=tmp_path)
+    model.only_kept = True
+    with pytest.raises(InputError, match="the stage prepare scale once made: leave --finished"):
+        model.fit(*cells, held)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_saved_pipeline_loads_with_the_same_probabilities_and_no_code(fitted, held, tmp_path):
