@@ -16,6 +16,7 @@ from cotconet.grafr import GraFR, floored
 from smears import InputError, images
 from smears.arrays import write_stream
 from smears.runs import Run, write_whole
+from smears.weights import by_content
 
 # Raise a number when its stage comes to compute something else: its stored results are then stale.
 VERSIONS = {"enhance": 1, "segment": 1, "prepare": 2, "synthesise": 2, "extract": 2,
@@ -52,7 +53,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         mirnet, leusam, unet, leugan, extractor, grafr, selector, hdlc: dicts of settings of the
             stages, see `mirnet.Enhancer`, `leusam.LeuSAM`, `unet.UNetSegmenter`,
             `synthesis.train`, `coupled.fit_extractor`, `grafr.GraFR`,
-            `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults.
+            `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults. Plain
+            values (numbers, text, lists), which can be written to settings.json.
         positive: the class whose probability HDLC gives; None: the last of `classes_`.
         cache: folder of the stages' results; None: a temporary one, gone with this object.
         random_state: int, of every stage.
@@ -301,10 +303,18 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         from smears import backend
 
         backend.start()
+        segmenters = (*LEARNED, *segmentation.SEGMENTERS, None)
+        if self.segment not in segmenters:
+            raise ValueError(f"segment={self.segment!r}: give one of {segmenters}")
         if self.synthesise not in SYNTHESES:
             raise ValueError(f"synthesise={self.synthesise!r}: give one of {SYNTHESES}")
         if self.cell_scale not in SCALES:
             raise ValueError(f"cell_scale={self.cell_scale!r}: give one of {SCALES}")
+        for name, value in self.get_params().items():
+            try:
+                json.dumps(None if name == "cache" else value)
+            except TypeError as problem:
+                raise ValueError(f"{name}={value!r}: plain values only ({problem})") from problem
         if self.cache is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="cotconet-")
         self._root = Path(self._temporary.name if self.cache is None else self.cache)
@@ -365,11 +375,15 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             return
         began = time.perf_counter()
         settings = {**(getattr(self, LEARNED[self.segment]) or {})}
+        if self.segment == "leusam":
+            from cotconet import leusam
+
+            settings = leusam.found(settings)
         most = settings.pop("most", 400)
         with self._stage(
             "segment", self.segment, pictures=name_of(preparation.marks(pictures)), most=most,
             masks=name_of(preparation.mask_marks(pictures)), cells=self.cells,
-            enhance=self._enhance_key, seed=self.random_state, **settings,
+            enhance=self._enhance_key, seed=self.random_state, **by_content(settings),
         ) as run:  # fmt: skip
             self._masks_key = run.folder.name
             kind = segmentation.learned(self.segment)
@@ -502,13 +516,14 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         from cotconet import coupled
 
         began = time.perf_counter()
-        settings = dict(
+        settings = coupled.found(dict(
             size=self.size, parts=tuple(self.features), seed=self.random_state,
             **(self.extractor or {}),
-        )  # fmt: skip
+        ))  # fmt: skip
         with self._stage(
             "extract", "-".join(self.features), train=train[1], labels=name_of(map(str, codes)),
-            validation=seen[1], validation_labels=name_of(map(str, held)), **settings,
+            validation=seen[1], validation_labels=name_of(map(str, held)),
+            **by_content(settings),
         ) as run:  # fmt: skip
             self._extractor_key = run.folder.name
             self.extractor_ = coupled.fit_extractor(
@@ -650,12 +665,20 @@ def accepted(method, pictures, y, groups, validation):
         (pictures, y, groups, validation); a fifth, whole subjects, where no validation was given.
 
     Raises:
-        InputError: not two classes, unequal lengths, or a positive class that is none of them.
+        InputError: not two classes, unequal lengths, no validation picture, or a positive class
+            that is none of them.
     """
     y = np.asarray(y)
     if len(y) != len(pictures) or len(y) == 0:
         raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
     groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
+    if groups.shape != y.shape:
+        raise InputError(f"{len(y)} labels, but groups of the shape {groups.shape}")
+    if validation is not None and not len(validation[0]) == len(validation[1]) > 0:
+        raise InputError(
+            f"validation has {len(validation[0])} pictures and {len(validation[1])} labels: give "
+            "as many, not none; or None, to have a fifth held out"
+        )
     if validation is None:
         pictures, y, groups, validation = _held_out(pictures, y, groups, method.random_state)
     classes = method.classes_ = np.unique(y)
