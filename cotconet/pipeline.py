@@ -246,27 +246,36 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """The fitted CoTCoNet that `save` wrote; runs none of its code.
 
         Raises:
-            InputError: not such a folder, or one of another version.
+            InputError: not such a folder, a damaged one, or one of another version.
         """
         from smears import backend
 
         backend.start()
-        from cotconet import coupled, hdlc  # noqa: F401  (they register the layers)
         from smears import model_files
 
         folder = Path(folder)
         try:
             known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-            arguments = known["arguments"]
-        except (OSError, ValueError, KeyError) as problem:
+            found = known["format"]
+        except (OSError, ValueError, KeyError, TypeError) as problem:
             raise InputError(
                 f"{folder} is no saved CoTCoNet: no settings.json to read"
             ) from problem
-        if known.get("format") != FORMAT:
+        if found != FORMAT:
             raise InputError(
-                f"{folder} was written by another version (format {known.get('format')}, not "
-                f"{FORMAT}): train it again."
+                f"{folder} was written by another version (format {found}, not {FORMAT}): train "
+                "it again."
             )
+        with model_files.reading(folder):
+            return cls._restored(folder, known, cache)
+
+    @classmethod
+    def _restored(cls, folder, known, cache):
+        """What `load` gives, of a folder's settings."""
+        from cotconet import coupled, hdlc  # noqa: F401  (they register the layers)
+        from smears import model_files
+
+        arguments = known["arguments"]
         arguments |= {"enhance": tuple(arguments["enhance"]), "cache": cache}
         arguments["features"] = tuple(arguments["features"])
         model = cls(**arguments)
@@ -293,8 +302,18 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             if model.graph:
                 nodes = np.load(folder / "nodes.npy", mmap_mode="r", allow_pickle=False)
                 model.grafr_ = GraFR(**model.grafr or {}).fit(nodes)
+                mean = model.grafr_.mean_
             else:
-                model.mean_, model.scale_ = arrays["mean"], arrays["scale"]
+                mean, model.scale_ = arrays["mean"], arrays["scale"]
+                model.mean_ = mean
+        found = (model.size, len(model.support_), len(mean), np.count_nonzero(model.support_))
+        width = model.extractor_.output_shape[-1]
+        wanted = (model.extractor_.input_shape[1], width, width, model.hdlc_.input_shape[-1])
+        if found != wanted:
+            raise InputError(
+                f"{folder} holds parts of different pipelines: size, features, nodes and features "
+                f"kept are {found}, its networks want {wanted}."
+            )
         return model
 
     # === Stages ===
@@ -312,7 +331,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             raise ValueError(f"cell_scale={self.cell_scale!r}: give one of {SCALES}")
         for name, value in self.get_params().items():
             try:
-                json.dumps(None if name == "cache" else value)
+                json.dumps(value if isinstance(value, dict) else None)
             except TypeError as problem:
                 raise ValueError(f"{name}={value!r}: plain values only ({problem})") from problem
         if self.cache is None:

@@ -205,6 +205,35 @@ def test_a_folder_of_another_version_or_none_is_refused(fitted, tmp_path):
         pipeline.CoTCoNet.load(tmp_path)
 
 
+def test_a_damaged_folder_is_named_with_what_is_wrong(fitted, tmp_path):
+    fitted[0].save(tmp_path / "model")
+    known = json.loads((tmp_path / "model" / "settings.json").read_text())
+    arguments = known["arguments"]
+    np.savez(tmp_path / "short.npz", support=np.ones(5, bool))
+    np.save(tmp_path / "code.npy", np.array([{}]), allow_pickle=True)
+    changes = [
+        ({"arguments": {**arguments, "more": 1}}, None, "TypeError .*more"),
+        ({"arguments": {"size": 32}}, None, "KeyError 'enhance'"),
+        ({"positive": "AML"}, None, "ValueError 'AML'"),
+        ({"arguments": {**arguments, "size": 48}}, None, r"different pipelines: .*\(48, 256"),
+        ({}, ("arrays.npz", tmp_path / "short.npz"), r"different pipelines: .*\(32, 5"),
+        ({}, ("nodes.npy", tmp_path / "code.npy"), "ValueError .*Python objects"),
+        ({}, ("nodes.npy", None), "FileNotFoundError"),
+    ]
+    for number, (settings, file, message) in enumerate(changes):
+        folder = shutil.copytree(tmp_path / "model", tmp_path / str(number))
+        (folder / "settings.json").write_text(json.dumps({**known, **settings}))
+        if file:
+            (folder / file[0]).unlink()
+            if file[1]:
+                shutil.copy(file[1], folder / file[0])
+        with pytest.raises(InputError, match=message):
+            pipeline.CoTCoNet.load(folder)
+    (tmp_path / "model" / "settings.json").write_text("[]")
+    with pytest.raises(InputError, match="no saved CoTCoNet"):
+        pipeline.CoTCoNet.load(tmp_path / "model")
+
+
 @pytest.mark.slow
 def test_subjects_are_kept_apart_in_the_graph_and_synthetic_cells_have_none(
     cells, held, fitted, monkeypatch, tmp_path
