@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from inspect import signature
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from smears.arrays import write_stream
 from smears.augmentation import Augmenter
 from smears.features import outputs
 from smears.normalisation import SettleNormalisation
-from smears.weights import NotAvailable
+from smears.weights import NotAvailable, by_content
 
 PARTS = (("gmod",), ("smod",), ("gmod", "smod"), ("vgg16",))
 PRETRAINED = {"gmod": "imagenet21k", "vgg16": "imagenet"}  # first part -> weights there are
@@ -117,8 +118,8 @@ def fit_extractor(
         class_weight: whether to weight classes by n / (2 n_c).
         augment: None, or "traditional", see `augmenter`.
         seed: of weights, order and augmentation.
-        **architecture: see `extractor`; `size` must be the pictures'. weights="auto":
-            those of `PRETRAINED` where they can be had, else random ones, said on standard error.
+        **architecture: see `extractor`; `size` must be the pictures'. weights="auto": see
+            `found`.
 
     Returns:
         keras.Model, the extractor without the head: `extractor.keras` in the run's folder.
@@ -129,6 +130,7 @@ def fit_extractor(
     path = run.folder / "extractor.keras"
     if path.exists():
         return keras.saving.load_model(path, compile=False)
+    architecture = found(architecture)
     backend.seed(seed)
     change = augmenter(augment)
     sets = [
@@ -138,8 +140,9 @@ def fit_extractor(
     # The machine's, not the method's; a run that another machine goes on with keeps its own.
     precision = run.facts.get("precision", backend.precision())
     with backend.policy(precision):
-        model, weights = started(architecture)
+        model = extractor(**architecture)
     _check(sets, model)
+    weights = by_content(architecture).get("weights") or "random"
     run.note(precision=precision, parameters=model.count_params(), weights=weights)
     # Logits: Keras clips a probability, and where it does, JAX has no gradient left.
     head = layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="head")
@@ -162,21 +165,31 @@ def fit_extractor(
     return model
 
 
-def started(architecture):
-    """An extractor and its starting weights in words; random ones where "auto" finds no others.
+def found(settings):
+    """Settings of `fit_extractor` with weights="auto" replaced by those that can be had now.
 
-    Args: dict of `extractor`'s, "weights" also "auto", see `fit_extractor`.
+    What is kept of a training is named after its settings: one that started at random must not
+    pass for a pretrained one once the weights can be had, nor the other way round.
+
+    Args:
+        settings: dict of its keyword arguments.
+
+    Returns:
+        The same, or a new dict whose "weights" are those of `PRETRAINED`, or None where they
+        cannot be downloaded, which is said on standard error, or do not exist.
     """
-    if architecture.get("weights") != "auto":
-        chosen = architecture.get("weights")
-        return extractor(**architecture), "random" if chosen is None else str(chosen)
-    name = PRETRAINED.get(architecture.get("parts", ("gmod", "smod"))[0])
-    if name:
+    if settings.get("weights") != "auto":
+        return settings
+    names = signature(extractor).parameters
+    architecture = {name: value for name, value in settings.items() if name in names}
+    weights = PRETRAINED.get(architecture.get("parts", ("gmod", "smod"))[0])
+    if weights:
         try:
-            return extractor(**architecture | {"weights": name}), name
+            extractor(**architecture | {"weights": weights})
         except NotAvailable as reason:
             print(f"{reason} The extractor starts from random weights.", file=sys.stderr)
-    return extractor(**architecture | {"weights": None}), "random"
+            weights = None
+    return settings | {"weights": weights}
 
 
 def features(model, store, path, batch_size=32):

@@ -20,7 +20,9 @@ def selection(results):
     runs = results.runs.get("CoTCoNet")
     if not runs:
         raise InputError("Figure 6 needs the row CoTCoNet: leave --rows out, or ask for it.")
-    X, y, groups, judges = fitting.search_space(results.material.task(), runs[0])
+    X, y, groups, judges = fitting.search_space(
+        results.material.task(), runs[0], only_kept=results.options.finished
+    )
     made, lines = selection_figure(X, y, groups, judges, **results.profile.selector)
     first = "the first fold's" if len(results.material.splits) > 1 else "the run's"
     lines.append(f"Training features of {first} first seed: {X.shape[0]} pictures, {X.shape[1]}.")

@@ -41,12 +41,16 @@ def train(task, run):
     )
 
 
-def search_space(task, run):
-    """CoTCoNet's `search_space_` of a row; kept stages are not rerun."""
-    return _fit(task, run)[0].search_space_
+def search_space(task, run, only_kept=False):
+    """CoTCoNet's `search_space_` of a row; kept stages are not rerun.
+
+    Raises:
+        InputError: with `only_kept`, where a stage is not kept any more.
+    """
+    return _fit(task, run, only_kept)[0].search_space_
 
 
-def _fit(task, run):
+def _fit(task, run, only_kept=False):
     """(fitted CoTCoNet, catalogue rows by part, synthetic cells by part, their label)."""
     s = run.settings
     frame = task.catalogue
@@ -61,6 +65,7 @@ def _fit(task, run):
         **arguments, positive=recipe.positive(task.classes), cache=task.cache / "cotconet",
         random_state=s["seed"],
     )  # fmt: skip
+    model.only_kept = only_kept
     part = {name: frame.iloc[task.positions(name)] for name in ("train", "validation", "test")}
     made, label = {name: np.zeros(0) for name in part}, None
     if task.paper_split and s["synthesise"]:

@@ -19,6 +19,29 @@ from smears.images import resize
 from smears.weights import NotAvailable
 
 
+def found(settings):
+    """Settings of `LeuSAM` with weights="auto" of the size "base" replaced by what can be had now.
+
+    SA-1B's weights, or where they cannot be downloaded the size "small" from random ones, said on
+    standard error. Other sizes start at random. What is kept of a training is named after what
+    this gives, as in `coupled.found`.
+
+    Args:
+        settings: dict of keyword arguments of `LeuSAM`, and others.
+
+    Returns:
+        The same, or a new dict with other "size" and "weights".
+    """
+    if settings.get("size") != "base" or settings.get("weights", "auto") != "auto":
+        return settings
+    try:
+        sam("base", weights="sa1b")
+    except NotAvailable as reason:
+        print(f"{reason} LeuSAM is the small one, from random weights.", file=sys.stderr)
+        return settings | {"size": "small", "weights": None}
+    return settings | {"weights": "sa1b"}
+
+
 class LeuSAM:
     """A segmenter (see cotconet.segmentation): picture, and the box of a cell, to its mask.
 
@@ -29,9 +52,8 @@ class LeuSAM:
 
     Args:
         size, image_size, weights: see `cotconet.sam.sam`. With weights, both encoders are frozen
-            and the mask decoder is trained; without, the whole. "auto": "sa1b" for "base", and
-            where that cannot be downloaded "small" from random weights, said on standard error
-            and in `title`; None for other sizes.
+            and the mask decoder is trained; without, the whole. "auto": see `found`; `title`
+            says what it came to.
         seed: of random weights and of the training's order and jitter; None: the weights are
             random as Keras's own generator stands, and it is left alone.
     """
@@ -39,16 +61,9 @@ class LeuSAM:
     def __init__(self, size="small", image_size=None, weights="auto", seed=0):
         if seed is not None:
             backend.seed(seed)
-        auto = weights == "auto"
-        if auto:
-            weights = "sa1b" if size == "base" else None
-        try:
-            backbone = sam(size, image_size, weights)
-        except NotAvailable as reason:
-            if not auto:
-                raise
-            print(f"{reason} LeuSAM is the small one, from random weights.", file=sys.stderr)
-            backbone, weights = sam("small", image_size), None
+        settings = found({"size": size, "image_size": image_size, "weights": weights})
+        weights = None if settings["weights"] == "auto" else settings["weights"]
+        backbone = sam(settings["size"], image_size, weights)
         encoder, decoder = backbone.image_encoder, backbone.mask_decoder
         self.frozen, self.seed = weights is not None, seed or 0
         self.config = config(backbone)
@@ -144,17 +159,8 @@ class LeuSAM:
 
     def _stored(self, images, masks, cache, name):
         """Paths of the inputs and of the masks in two files, made once (see `Prompted`)."""
+        mask_training.check(images, masks)
         count = len(images)
-        if count == 0 or count != len(masks):
-            raise ValueError(f"{count} pictures and {len(masks)} masks: give as many, not none")
-        wrong = [
-            i for i in range(count) if images[i].shape[:2] != masks[i].shape or not masks[i].any()
-        ]
-        if wrong:
-            raise ValueError(
-                f"masks {', '.join(map(str, wrong[:5]))} ({len(wrong)} of {count}) have nothing "
-                "in them, or another size than their picture: leave those pictures out"
-            )
         side = self.grid if self.frozen else self.side
         shapes = (self.encoder.output.shape[1:] if self.frozen else (side, side, 3), (side, side))
         paths = [cache / f"{name}-{what}.npy" for what in ("inputs", "masks")]

@@ -46,6 +46,22 @@ def clear(run):
         shutil.rmtree(run.folder / name, ignore_errors=True)
 
 
+def check(images, masks):
+    """Raise ValueError unless there is a picture, and of each one mask that shows a cell.
+
+    Args: as `LeuSAM.fit`.
+    """
+    count = len(images)
+    if count == 0 or count != len(masks):
+        raise ValueError(f"{count} pictures and {len(masks)} masks: give as many, not none")
+    wrong = [i for i in range(count) if images[i].shape[:2] != masks[i].shape or not masks[i].any()]
+    if wrong:
+        raise ValueError(
+            f"masks {', '.join(map(str, wrong[:5]))} ({len(wrong)} of {count}) have nothing in "
+            "them, or another size than their picture: leave those pictures out"
+        )
+
+
 def shrunk(masks, side):
     """Each mask as uint8 (1, side, side), 255 inside, the share of the cell at its rim."""
     for mask in masks:

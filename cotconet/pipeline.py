@@ -16,6 +16,7 @@ from cotconet.grafr import GraFR, floored
 from smears import InputError, images
 from smears.arrays import write_stream
 from smears.runs import Run, write_whole
+from smears.weights import by_content
 
 # Raise a number when its stage comes to compute something else: its stored results are then stale.
 VERSIONS = {"enhance": 1, "segment": 1, "prepare": 2, "synthesise": 2, "extract": 2,
@@ -52,7 +53,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         mirnet, leusam, unet, leugan, extractor, grafr, selector, hdlc: dicts of settings of the
             stages, see `mirnet.Enhancer`, `leusam.LeuSAM`, `unet.UNetSegmenter`,
             `synthesis.train`, `coupled.fit_extractor`, `grafr.GraFR`,
-            `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults.
+            `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults. Plain
+            values (numbers, text, lists), which can be written to settings.json.
         positive: the class whose probability HDLC gives; None: the last of `classes_`.
         cache: folder of the stages' results; None: a temporary one, gone with this object.
         random_state: int, of every stage.
@@ -65,6 +67,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             that the selection saw; real cells first.
         history_: DataFrame, a row an epoch of the extractor.
     """
+
+    only_kept = False  # whether `fit` may only read stages that `cache` holds
 
     def __init__(
         self,
@@ -242,27 +246,36 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """The fitted CoTCoNet that `save` wrote; runs none of its code.
 
         Raises:
-            InputError: not such a folder, or one of another version.
+            InputError: not such a folder, a damaged one, or one of another version.
         """
         from smears import backend
 
         backend.start()
-        from cotconet import coupled, hdlc  # noqa: F401  (they register the layers)
         from smears import model_files
 
         folder = Path(folder)
         try:
             known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-            arguments = known["arguments"]
-        except (OSError, ValueError, KeyError) as problem:
+            found = known["format"]
+        except (OSError, ValueError, KeyError, TypeError) as problem:
             raise InputError(
                 f"{folder} is no saved CoTCoNet: no settings.json to read"
             ) from problem
-        if known.get("format") != FORMAT:
+        if found != FORMAT:
             raise InputError(
-                f"{folder} was written by another version (format {known.get('format')}, not "
-                f"{FORMAT}): train it again."
+                f"{folder} was written by another version (format {found}, not {FORMAT}): train "
+                "it again."
             )
+        with model_files.reading(folder):
+            return cls._restored(folder, known, cache)
+
+    @classmethod
+    def _restored(cls, folder, known, cache):
+        """What `load` gives, of a folder's settings."""
+        from cotconet import coupled, hdlc  # noqa: F401  (they register the layers)
+        from smears import model_files
+
+        arguments = known["arguments"]
         arguments |= {"enhance": tuple(arguments["enhance"]), "cache": cache}
         arguments["features"] = tuple(arguments["features"])
         model = cls(**arguments)
@@ -289,8 +302,18 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             if model.graph:
                 nodes = np.load(folder / "nodes.npy", mmap_mode="r", allow_pickle=False)
                 model.grafr_ = GraFR(**model.grafr or {}).fit(nodes)
+                mean = model.grafr_.mean_
             else:
-                model.mean_, model.scale_ = arrays["mean"], arrays["scale"]
+                mean, model.scale_ = arrays["mean"], arrays["scale"]
+                model.mean_ = mean
+        found = (model.size, len(model.support_), len(mean), np.count_nonzero(model.support_))
+        width = model.extractor_.output_shape[-1]
+        wanted = (model.extractor_.input_shape[1], width, width, model.hdlc_.input_shape[-1])
+        if found != wanted:
+            raise InputError(
+                f"{folder} holds parts of different pipelines: size, features, nodes and features "
+                f"kept are {found}, its networks want {wanted}."
+            )
         return model
 
     # === Stages ===
@@ -299,10 +322,18 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         from smears import backend
 
         backend.start()
+        segmenters = (*LEARNED, *segmentation.SEGMENTERS, None)
+        if self.segment not in segmenters:
+            raise ValueError(f"segment={self.segment!r}: give one of {segmenters}")
         if self.synthesise not in SYNTHESES:
             raise ValueError(f"synthesise={self.synthesise!r}: give one of {SYNTHESES}")
         if self.cell_scale not in SCALES:
             raise ValueError(f"cell_scale={self.cell_scale!r}: give one of {SCALES}")
+        for name, value in self.get_params().items():
+            try:
+                json.dumps(value if isinstance(value, dict) else None)
+            except TypeError as problem:
+                raise ValueError(f"{name}={value!r}: plain values only ({problem})") from problem
         if self.cache is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="cotconet-")
         self._root = Path(self._temporary.name if self.cache is None else self.cache)
@@ -312,7 +343,13 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     def _stage(self, name, what="", **settings):
         """The Run of a stage, kept to this process: its folder's name tells all that decides it."""
         label = f"{name} {what}" if what else name
-        run = Run(self._root, label, {"stage": name, "version": VERSIONS[name], **settings})
+        known = {"stage": name, "version": VERSIONS[name], **settings}
+        run = Run(self._root, label, known, create=not self.only_kept)
+        if not run.folder.exists():
+            raise InputError(
+                f"{self._root} does not hold what the stage {label} once made: leave --finished "
+                "out, and it is made again, which may take as long as the training did."
+            )
         with run.alone():
             yield run
 
@@ -357,11 +394,15 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             return
         began = time.perf_counter()
         settings = {**(getattr(self, LEARNED[self.segment]) or {})}
+        if self.segment == "leusam":
+            from cotconet import leusam
+
+            settings = leusam.found(settings)
         most = settings.pop("most", 400)
         with self._stage(
             "segment", self.segment, pictures=name_of(preparation.marks(pictures)), most=most,
             masks=name_of(preparation.mask_marks(pictures)), cells=self.cells,
-            enhance=self._enhance_key, seed=self.random_state, **settings,
+            enhance=self._enhance_key, seed=self.random_state, **by_content(settings),
         ) as run:  # fmt: skip
             self._masks_key = run.folder.name
             kind = segmentation.learned(self.segment)
@@ -494,13 +535,14 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         from cotconet import coupled
 
         began = time.perf_counter()
-        settings = dict(
+        settings = coupled.found(dict(
             size=self.size, parts=tuple(self.features), seed=self.random_state,
             **(self.extractor or {}),
-        )  # fmt: skip
+        ))  # fmt: skip
         with self._stage(
             "extract", "-".join(self.features), train=train[1], labels=name_of(map(str, codes)),
-            validation=seen[1], validation_labels=name_of(map(str, held)), **settings,
+            validation=seen[1], validation_labels=name_of(map(str, held)),
+            **by_content(settings),
         ) as run:  # fmt: skip
             self._extractor_key = run.folder.name
             self.extractor_ = coupled.fit_extractor(
@@ -642,12 +684,20 @@ def accepted(method, pictures, y, groups, validation):
         (pictures, y, groups, validation); a fifth, whole subjects, where no validation was given.
 
     Raises:
-        InputError: not two classes, unequal lengths, or a positive class that is none of them.
+        InputError: not two classes, unequal lengths, no validation picture, or a positive class
+            that is none of them.
     """
     y = np.asarray(y)
     if len(y) != len(pictures) or len(y) == 0:
         raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
     groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
+    if groups.shape != y.shape:
+        raise InputError(f"{len(y)} labels, but groups of the shape {groups.shape}")
+    if validation is not None and not len(validation[0]) == len(validation[1]) > 0:
+        raise InputError(
+            f"validation has {len(validation[0])} pictures and {len(validation[1])} labels: give "
+            "as many, not none; or None, to have a fifth held out"
+        )
     if validation is None:
         pictures, y, groups, validation = _held_out(pictures, y, groups, method.random_state)
     classes = method.classes_ = np.unique(y)

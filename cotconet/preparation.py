@@ -11,7 +11,7 @@ from tqdm import tqdm
 from cotconet.enhancement import enhance
 from cotconet.region import box, crop
 from cotconet.segmentation import SEGMENTERS, otsu_watershed
-from smears import images
+from smears import InputError, images
 from smears.arrays import write_stream
 from smears.catalogue import file_marks
 
@@ -58,11 +58,20 @@ class Files:
 
 
 def marks(pictures):
-    """A text for each picture that names its content: of files, their sha256."""
+    """A text for each picture that names its content: of files, their sha256.
+
+    Raises:
+        InputError: an array that is no picture, uint8 (h, w, 3).
+    """
     if isinstance(pictures, Files):
         return pictures.marks
     found = []
-    for picture in pictures:
+    for number, picture in enumerate(pictures):
+        shape, dtype = np.shape(picture), getattr(picture, "dtype", None)
+        if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise InputError(
+                f"picture {number} is {dtype} of shape {shape}: give uint8 RGB, (height, width, 3)"
+            )
         digest = hashlib.sha256(f"{picture.shape} {picture.dtype}".encode())
         digest.update(np.ascontiguousarray(picture).data)
         found.append(digest.hexdigest())

@@ -13,6 +13,7 @@ from cotconet.segmentation import dice, iou, is_on_black, on_black, otsu_watersh
 from smears import InputError, backend, catalogue, reports, sources, splits, statistics
 from smears.augmentation import Augmenter
 from smears.runs import Run, hardware, write_whole
+from smears.weights import by_content
 
 THRESHOLD = "Otsu + watershed"
 # Label -> kind of segmenter, see `segmentation.learned`.
@@ -122,9 +123,7 @@ class Comparison:
         kind = METHODS[method]
         settings = {"seed": seed, "data": self.fingerprint, "split": self.split}
         if kind == "leusam":
-            weights = self.options.weights
-            settings |= {"model": method, **self.profile.leusam}
-            settings["weights"] = weights.name if weights else "auto"
+            settings |= {"model": method, **by_content(self._leusam)}
         else:
             settings |= {"model": kind, **self.profile.unet}
         run = Run(self.options.out / "runs", f"{method} seed {seed}", settings)
@@ -141,13 +140,21 @@ class Comparison:
             write_whole(run.folder / "scores.csv", scores.to_csv(index=False))
         return run
 
+    @cached_property
+    def _leusam(self):
+        """Arguments of LeuSAM and its epochs, with the weights that can be had now."""
+        given = {**self.profile.leusam, "weights": self.options.weights or "auto"}
+        if given["size"] != "base":
+            return given  # without a look for weights: a stored table needs no Keras
+        backend.start()
+        from cotconet import leusam
+
+        return leusam.found(given)
+
     def _untrained(self, kind, seed):
         backend.start()
-        if kind == "leusam":
-            network = {**self.profile.leusam, "weights": self.options.weights or "auto"}
-        else:
-            network = {**self.profile.unet, "kind": kind}
-        del network["epochs"]
+        network = self._leusam if kind == "leusam" else {**self.profile.unet, "kind": kind}
+        network = {name: value for name, value in network.items() if name != "epochs"}
         return segmentation.learned(kind)(**network, seed=seed)
 
     def _scores(self, model, boxes):

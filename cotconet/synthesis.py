@@ -1,6 +1,7 @@
 """Train LeuGAN on the smaller class's pictures, and synthesise up to parity (3.3, Table 1)."""
 
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -92,6 +93,7 @@ def train(
     fresh = run.folder / "leugan.partial.keras"
     gan.save(fresh)
     os.replace(fresh, finished)
+    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
     return gan
 
 

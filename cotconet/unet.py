@@ -113,15 +113,11 @@ class UNetSegmenter:
             self.
 
         Raises:
-            ValueError: no pictures, or not as many masks.
+            ValueError: as there.
         """
         if (run.folder / "unet.weights.h5").exists():
             self.network.load_weights(run.folder / "unet.weights.h5")
             return self
-        if not len(images) or len(images) != len(masks):
-            raise ValueError(
-                f"{len(images)} pictures and {len(masks)} masks: give as many, not none"
-            )
         cache = run.folder / "cache"
         train = _Masked(
             *self._stored(images, masks, cache, "train"), self.side, self.side,
@@ -141,6 +137,7 @@ class UNetSegmenter:
 
     def _stored(self, images, masks, cache, name):
         """Paths of the resized pictures and masks in two files, made once."""
+        mask_training.check(images, masks)
         paths = [cache / f"{name}-{what}.npy" for what in ("inputs", "masks")]
         if not paths[0].exists():
             shape = (len(images), self.side, self.side, 3)

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from sklearn.svm import SVC
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -28,7 +29,8 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
 
     Args of every selector:
         estimator: "knn", k nearest neighbours on the features as they are (a fast path of our
-            own), or any scikit-learn classifier, cloned and fitted for each set.
+            own), "svc", scikit-learn's support vector machine with its defaults, or any of its
+            classifiers, cloned and fitted for each set.
         n_neighbors: k for "knn".
         weight: of the error.
         max_samples: the most samples to learn from and to judge by, drawn once.
@@ -58,10 +60,12 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
 
         Raises:
             ValueError: NaN, one class, a class that cannot stand on both sides of the inner
-                split (one sample, or one subject).
+                split (one sample, or one subject), numbers of sets, samples or neighbours below
+                what a search needs.
         """
         X, y = validate_data(self, X, y, ensure_min_samples=2)
         check_classification_targets(y)
+        self._check_counts(len(np.unique(y)))
         state = check_random_state(self.random_state)
         rng = np.random.default_rng(state.randint(1 << 31, size=4))
         train, valid = _sides(y, groups, judges, rng)
@@ -84,15 +88,28 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
                     self.n_evaluations_ = len(self.history_)
         return self
 
+    def _check_counts(self, classes):
+        """Raise ValueError for numbers with which nothing could be judged."""
+        for name in ("population", "iterations", "evaluations", "n_neighbors"):
+            if getattr(self, name, 1) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be 1 or more")
+        if min(self.max_samples) < classes:
+            raise ValueError(
+                f"max_samples={self.max_samples}: must be {classes} or more, one of each class"
+            )
+
     def _errors(self, X_train, y_train, X_valid, y_valid):
         """Function mask -> share of wrong predictions."""
-        if isinstance(self.estimator, str) and self.estimator == "knn":
-            return HoldoutNeighbours(X_train, y_train, X_valid, y_valid, self.n_neighbors).error
-        if not hasattr(self.estimator, "fit"):
-            raise ValueError(f"estimator={self.estimator!r}: give 'knn' or a classifier")
+        estimator = self.estimator
+        if isinstance(estimator, str):
+            if estimator == "knn":
+                return HoldoutNeighbours(X_train, y_train, X_valid, y_valid, self.n_neighbors).error
+            estimator = {"svc": SVC()}.get(estimator)
+        if not hasattr(estimator, "fit"):
+            raise ValueError(f"estimator={self.estimator!r}: give 'knn', 'svc' or a classifier")
 
         def error(mask):
-            model = clone(self.estimator).fit(X_train[:, mask], y_train)
+            model = clone(estimator).fit(X_train[:, mask], y_train)
             return np.mean(model.predict(X_valid[:, mask]) != y_valid)
 
         return error
@@ -142,6 +159,10 @@ def _sides(y, groups, judges, rng):
     if judges is None:
         return inner_split(y, groups, rng)
     judges = np.asarray(judges, bool)
+    if judges.shape != (len(y),):
+        raise ValueError(f"judges has the shape {judges.shape}, but there are {len(y)} samples")
+    if not judges.any():
+        raise ValueError("judges is False for every sample: some must judge")
     rows, others = np.flatnonzero(judges), np.flatnonzero(~judges)
     own = None if groups is None else np.asarray(groups, str)
     sides = inner_split(np.asarray(y)[rows], None if own is None else own[rows], rng)
@@ -182,7 +203,7 @@ def inner_split(y, groups, rng):
     if groups.shape != (len(y),):
         raise ValueError(f"groups has the shape {groups.shape}, but there are {len(y)} samples")
     unit = np.where(groups == "", -1 - everything, pd.factorize(groups)[0])
-    folds = min(FOLDS, len(np.unique(unit)))
+    folds = min(FOLDS, len(np.unique(unit)), counts.max())
     best, far = None, np.inf
     if folds > 1:
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

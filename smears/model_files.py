@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -60,12 +61,23 @@ def load(path):
             f"{path} is not loaded: {reason}. Only networks of Keras's own layers and of this "
             "project's are, which a run's model.keras holds."
         ) from reason
-    try:
+    with reading(path):
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+@contextmanager
+def reading(path):
+    """Turn whatever a damaged file or folder raises while it is read into an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
     except Exception as problem:
-        # A damaged description makes Keras raise anything.
-        reason = " ".join(str(problem).split())[:400] or type(problem).__name__
-        raise InputError(f"{path} cannot be loaded, it may be damaged: {reason}") from problem
+        # A damaged description makes Keras, and our own code, raise anything.
+        reason = " ".join(str(problem).split())[:400]
+        raise InputError(
+            f"{path} cannot be loaded, it may be damaged: {type(problem).__name__} {reason}"
+        ) from problem
 
 
 class _Refused(Exception):

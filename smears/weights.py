@@ -126,9 +126,20 @@ def load(network, path):
 
 
 def label(path):
-    """What a run calls a weights file, wherever it lies: its name and a hash of its content."""
-    with open(path, "rb") as file:
-        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+    """What a run calls a weights file, or a folder of them, wherever it lies: name and hash."""
+    if not path.is_dir():
+        return f"{path.name} {_digest(path)[:12]}"
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    marks = "\n".join(f"{file.relative_to(path).as_posix()} {_digest(file)}" for file in files)
+    return f"{path.name} {hashlib.sha256(marks.encode()).hexdigest()[:12]}"
+
+
+def by_content(settings):
+    """Settings with "weights" that are a path replaced by what they hold (`label`)."""
+    path = settings.get("weights")
+    if path is None or not Path(path).exists():
+        return settings
+    return settings | {"weights": label(Path(path))}
 
 
 def find(given, name, row=None):
@@ -249,6 +260,11 @@ def keep(network, folder, name, settings):
 def kept(folder, name):
     """The settings that `keep` wrote: text and numbers, so nothing in them is run."""
     return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _shapes(arrays):

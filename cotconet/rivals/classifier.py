@@ -180,7 +180,8 @@ class Rival(ClassifierMixin, BaseEstimator):
         """The fitted method that `save` wrote; runs none of its code.
 
         Raises:
-            InputError: not such a folder, another method's, or one of another version.
+            InputError: not such a folder, a damaged one, another method's, or one of another
+                version.
         """
         folder = Path(folder)
         try:
@@ -195,6 +196,12 @@ class Rival(ClassifierMixin, BaseEstimator):
                 f"{folder} holds {found[1]} in format {found[0]}, not {cls.__name__} in format "
                 f"{FORMAT}: train it again."
             )
+        with model_files.reading(folder):
+            return cls._restored(folder, known, cache)
+
+    @classmethod
+    def _restored(cls, folder, known, cache):
+        """What `load` gives, of a folder's settings."""
         model = cls(**{**known["arguments"], "cache": cache})
         model._open()
         model.classes_, model.facts_ = np.array(known["classes"]), known["facts"]

@@ -103,16 +103,16 @@ def test_auto_takes_pretrained_weights_where_they_can_be_had(monkeypatch, capsys
             raise NotAvailable("no network.")
 
     monkeypatch.setattr(coupled.gmod, "load", load)
-    model, weights = coupled.started({**SMALL, "weights": "auto"})
+    asked_for = {**SMALL, "weights": "auto", "epochs": 3}
+    assert coupled.found(asked_for) == {**asked_for, "weights": None}
     assert asked == ["imagenet21k"]
-    assert weights == "random"
     assert "no network. The extractor starts from random weights." in capsys.readouterr().err
-    assert all(layer.trainable for layer in model.layers)
     monkeypatch.setattr(coupled.gmod, "load", lambda model, weights: None)
-    model, weights = coupled.started({**SMALL, "weights": "auto", "trained_layers": 0})
-    assert weights == "imagenet21k"
-    assert not model.get_layer("block1_attention").trainable
-    assert coupled.started({**SMALL, "parts": ("smod",), "weights": "auto"})[1] == "random"
+    assert coupled.found(asked_for) == {**asked_for, "weights": "imagenet21k"}
+    for settings in ({**SMALL, "parts": ("smod",)}, {**SMALL, "weights": None}, SMALL):
+        assert coupled.found({**settings}) == settings
+    alone = coupled.found({**SMALL, "parts": ("smod",), "weights": "auto"})
+    assert alone["weights"] is None
 
 
 def test_vgg16_sees_pictures_as_keras_applications_does():

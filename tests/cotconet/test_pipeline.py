@@ -2,13 +2,16 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.svm import SVC
 
-from cotconet import coupled, fitting, grafr, pipeline, preparation, synthesis
+from cotconet import coupled, fitting, grafr, leusam, pipeline, preparation, synthesis
 from smears import InputError, drawn
+from smears.weights import NotAvailable
 
 # What TensorFlow says of its datasets where networks run op by op.
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config")
@@ -75,7 +78,9 @@ def test_a_second_fit_trains_nothing_and_gives_the_same(fitted, cells, held, mon
         raise AssertionError("trained again")
 
     monkeypatch.setattr(coupled.training, "fit", trained)
-    again = pipeline.CoTCoNet(**SMALL, positive="ALL", cache=cache).fit(*cells, held)
+    again = pipeline.CoTCoNet(**SMALL, positive="ALL", cache=cache)
+    again.only_kept = True
+    again.fit(*cells, held)
     assert np.array_equal(again.predict_proba(held[0]), model.predict_proba(held[0]))
 
 
@@ -104,6 +109,82 @@ def test_a_change_reruns_only_what_follows(fitted, cells, held, tmp_path, change
     assert np.isfinite(model.predict_proba(held[0])).all()
 
 
+def _stage_of(stage, cache, segment="leusam", **settings):
+    """Name of the folder in which one stage is kept, with a stand-in for its training."""
+    kept = []
+
+    class Learned:
+        def __init__(self, **_):
+            pass
+
+        def fit(self, images, masks, run, **_):
+            kept.append(run.folder.name)
+
+        @classmethod
+        def load(cls, folder):
+            return cls()
+
+    def fit_extractor(run, *_, **given):
+        assert given["weights"] != "auto"
+        run.note(precision="float32")
+        kept.append(run.folder.name)
+        return SimpleNamespace(count_params=int)
+
+    model = pipeline.CoTCoNet(**{**SMALL, "segment": segment, **settings}, cache=cache)
+    model.facts_ = {"seconds": {}}
+    model._open()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline.segmentation, "learned", lambda kind: Learned)
+        patch.setattr(coupled, "fit_extractor", fit_extractor)
+        if stage == "segment":
+            model._learn_enhancement([])
+            model._learn_masks(_cells("Healthy", 1, 0))
+        else:
+            model._learn_features((None, "a"), [0, 1], (None, "b"), [0, 1])
+    return kept[0]
+
+
+def test_a_random_start_is_not_kept_for_a_pretrained_one(tmp_path, monkeypatch):
+    def offline(*_, **__):
+        raise NotAvailable("no network.")
+
+    extractor = {**SMALL["extractor"], "weights": "auto"}
+    names = []
+    for sam, load in ((offline, offline), (lambda *_, **__: None, lambda *_: None)):
+        monkeypatch.setattr(leusam, "sam", sam)
+        monkeypatch.setattr(coupled.gmod, "load", load)
+        names += [
+            _stage_of("segment", tmp_path, leusam={"size": "base"}),
+            _stage_of("extract", tmp_path, extractor=extractor),
+        ]
+    assert len(set(names)) == 4
+
+
+def test_weights_of_ones_own_are_known_by_their_content(tmp_path):
+    names = []
+    for place, content in (("a", b"1"), ("b", b"1"), ("b", b"2")):
+        file = tmp_path / place / "vit.npz"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
+        extractor = {**SMALL["extractor"], "weights": str(file)}
+        names.append(
+            (
+                _stage_of("extract", tmp_path, extractor=extractor),
+                _stage_of("segment", tmp_path, leusam={"weights": str(file.parent)}),
+            )
+        )
+    assert names[0][0] == names[1][0] != names[2][0]
+    assert names[1][1] != names[2][1]
+
+
+def test_asked_for_kept_stages_alone_it_trains_none(cells, held, tmp_path):
+    model = pipeline.CoTCoNet(**SMALL, cache=tmp_path)
+    model.only_kept = True
+    with pytest.raises(InputError, match="the stage prepare scale once made: leave --finished"):
+        model.fit(*cells, held)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_saved_pipeline_loads_with_the_same_probabilities_and_no_code(fitted, held, tmp_path):
     model, _ = fitted
     model.save(tmp_path / "model")
@@ -122,6 +203,35 @@ def test_a_folder_of_another_version_or_none_is_refused(fitted, tmp_path):
     (tmp_path / "settings.json").write_text(json.dumps({**known, "format": 99}))
     with pytest.raises(InputError, match="another version"):
         pipeline.CoTCoNet.load(tmp_path)
+
+
+def test_a_damaged_folder_is_named_with_what_is_wrong(fitted, tmp_path):
+    fitted[0].save(tmp_path / "model")
+    known = json.loads((tmp_path / "model" / "settings.json").read_text())
+    arguments = known["arguments"]
+    np.savez(tmp_path / "short.npz", support=np.ones(5, bool))
+    np.save(tmp_path / "code.npy", np.array([{}]), allow_pickle=True)
+    changes = [
+        ({"arguments": {**arguments, "more": 1}}, None, "TypeError .*more"),
+        ({"arguments": {"size": 32}}, None, "KeyError 'enhance'"),
+        ({"positive": "AML"}, None, "ValueError 'AML'"),
+        ({"arguments": {**arguments, "size": 48}}, None, r"different pipelines: .*\(48, 256"),
+        ({}, ("arrays.npz", tmp_path / "short.npz"), r"different pipelines: .*\(32, 5"),
+        ({}, ("nodes.npy", tmp_path / "code.npy"), "ValueError .*Python objects"),
+        ({}, ("nodes.npy", None), "FileNotFoundError"),
+    ]
+    for number, (settings, file, message) in enumerate(changes):
+        folder = shutil.copytree(tmp_path / "model", tmp_path / str(number))
+        (folder / "settings.json").write_text(json.dumps({**known, **settings}))
+        if file:
+            (folder / file[0]).unlink()
+            if file[1]:
+                shutil.copy(file[1], folder / file[0])
+        with pytest.raises(InputError, match=message):
+            pipeline.CoTCoNet.load(folder)
+    (tmp_path / "model" / "settings.json").write_text("[]")
+    with pytest.raises(InputError, match="no saved CoTCoNet"):
+        pipeline.CoTCoNet.load(tmp_path / "model")
 
 
 @pytest.mark.slow
@@ -263,7 +373,21 @@ def test_wrong_input_is_told_before_anything_is_trained(cells, held):
         pipeline.CoTCoNet(**SMALL).fit(pictures, labels[:19])
     with pytest.raises(InputError, match="these are 1: ALL"):
         pipeline.CoTCoNet(**SMALL).fit(pictures, np.full(20, "ALL"), None, held)
+    with pytest.raises(InputError, match="8 pictures and 7 labels: give as many"):
+        pipeline.CoTCoNet(**SMALL).fit(pictures, labels, None, (held[0], held[1][:7]))
+    with pytest.raises(InputError, match="0 pictures and 0 labels"):
+        pipeline.CoTCoNet(**SMALL).fit(pictures, labels, None, ([], []))
+    with pytest.raises(InputError, match=r"20 labels, but groups of the shape \(3,\)"):
+        pipeline.CoTCoNet(**SMALL).fit(pictures, labels, ["a"] * 3, held)
+    for wrong in (pictures[1] / 255, pictures[1][..., 0], pictures[1][:0]):
+        with pytest.raises(InputError, match=r"picture 1 is .*: give uint8 RGB"):
+            pipeline.CoTCoNet(**SMALL).fit([pictures[0], wrong, *pictures[2:]], labels, None, held)
     with pytest.raises(InputError, match="validation has other labels"):
         pipeline.CoTCoNet(**SMALL).fit(pictures, labels, None, (held[0], ["AML"] * 8))
     with pytest.raises(ValueError, match="synthesise='gan'"):
         pipeline.CoTCoNet(**{**SMALL, "synthesise": "gan"}).fit(pictures, labels, None, held)
+    judged = {**SMALL, "selector": {"estimator": SVC()}}
+    with pytest.raises(ValueError, match=r"selector=.*SVC.*: plain values only"):
+        pipeline.CoTCoNet(**judged).fit(pictures, labels, None, held)
+    with pytest.raises(ValueError, match=r"segment='sam': give one of \('leusam', 'unet'"):
+        pipeline.CoTCoNet(**{**SMALL, "segment": "sam"}).fit(pictures, labels, None, held)

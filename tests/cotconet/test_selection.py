@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from cotconet import selection
 from cotconet.selection import SineCosineSelector
+from cotconet.selection_rivals import RandomSelector, RankingSelector
 from cotconet.wrapper import inner_split
 
 QUICK = {"population": 4, "iterations": 3, "local_iterations": 2, "random_state": 0}
@@ -118,11 +119,13 @@ def test_one_noise_feature_goes(seed):
 
 def test_any_classifier_can_judge():
     X, y = planted(0, n=90, features=12)
-    selector = SineCosineSelector(estimator=SVC(), **QUICK).fit(X, y)
+    selector = SineCosineSelector(estimator="svc", **QUICK).fit(X, y)
+    same = SineCosineSelector(estimator=SVC(), **QUICK).fit(X, y)
+    assert np.array_equal(same.convergence_curve_, selector.convergence_curve_)
     mask, train, valid = selector.support_, selector.inner_train_, selector.inner_valid_
     error = np.mean(SVC().fit(X[train][:, mask], y[train]).predict(X[valid][:, mask]) != y[valid])
     assert selector.convergence_curve_[-1] == pytest.approx(0.99 * error + 0.01 * mask.mean())
-    with pytest.raises(ValueError, match="give 'knn' or a classifier"):
+    with pytest.raises(ValueError, match="give 'knn', 'svc' or a classifier"):
         SineCosineSelector(estimator="svm", **QUICK).fit(X, y)
 
 
@@ -217,6 +220,30 @@ def test_settings_that_mean_nothing_are_refused(settings):
         SineCosineSelector(**QUICK, **settings).fit(*planted(0))
 
 
+@pytest.mark.parametrize(
+    ("selector", "words"),
+    [
+        (SineCosineSelector(population=0), "population=0: must be 1 or more"),
+        (SineCosineSelector(iterations=0), "iterations=0"),
+        (SineCosineSelector(n_neighbors=0), "n_neighbors=0"),
+        (SineCosineSelector(max_samples=(100, 1)), "must be 2 or more, one of each class"),
+        (RandomSelector(evaluations=0), "evaluations=0"),
+        (RankingSelector(evaluations=0), "evaluations=0"),
+    ],
+)
+def test_a_search_that_would_judge_nothing_is_refused(selector, words):
+    with pytest.raises(ValueError, match=words):
+        selector.fit(*planted(0))
+
+
+def test_judges_must_be_told_of_each_sample_and_some_must_judge():
+    X, y = planted(0)
+    with pytest.raises(ValueError, match="judges has the shape"):
+        SineCosineSelector(**QUICK).fit(X, y, judges=np.ones(len(y) - 1, bool))
+    with pytest.raises(ValueError, match="some must judge"):
+        SineCosineSelector(**QUICK).fit(X, y, judges=np.zeros(len(y), bool))
+
+
 def test_an_interrupted_search_keeps_what_it_found():
     X, y = planted(0)
 
@@ -240,3 +267,6 @@ def test_tiny_classes_still_stand_on_both_sides():
     y = np.array(["a", "a", "b", "b", "c", "c"])
     train, valid = inner_split(y, None, np.random.default_rng(0))
     assert set(y[train]) == set(y[valid]) == {"a", "b", "c"}
+    people = np.array(["p", "q", "r", "s"])
+    train, valid = inner_split(y[:4], people, np.random.default_rng(0))
+    assert set(y[train]) == set(y[valid]) == {"a", "b"}

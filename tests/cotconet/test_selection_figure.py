@@ -1,10 +1,13 @@
 """CoTCoNet's Figure 6 draws what the searches found, at equal evaluations."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from cotconet import figures
+from cotconet import figures, fitting
 from cotconet.stability import jaccard, stability
+from smears import InputError
 from smears.reports import pyplot
 
 
@@ -61,3 +64,17 @@ def test_curves_numbers_and_stability_are_drawn(found):
         assert f"Jaccard {jaccard(masks):.2f}" in line
     assert len(stable.lines) == 1 + 3 * 5  # the line at 0; interval, estimate and Jaccard of each
     pyplot().close(figure)
+
+
+def test_with_finished_runs_alone_nothing_is_trained_for_it(monkeypatch):
+    def search_space(task, run, only_kept):
+        raise InputError(f"only_kept={only_kept}")
+
+    monkeypatch.setattr(fitting, "search_space", search_space)
+    for finished in (True, False):
+        results = SimpleNamespace(
+            runs={"CoTCoNet": [None]}, material=SimpleNamespace(task=lambda: None),
+            options=SimpleNamespace(finished=finished),
+        )  # fmt: skip
+        with pytest.raises(InputError, match=f"only_kept={finished}"):
+            figures.selection(results)

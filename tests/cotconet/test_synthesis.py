@@ -97,6 +97,7 @@ def test_training_leaves_history_samples_and_the_network_in_its_folder(tmp_path)
     assert np.array_equal(sheet[:16, :16], synthesis.synthesise(gan, 1)[0])
     # 6 pictures in batches of at most 4 are two of 3.
     assert int(np.asarray(gan.optimizer.first.iterations)) == 6
+    assert not (run.folder / "checkpoint").exists()
     again = synthesis.train(pictures(6), run, **settings)
     assert np.array_equal(synthesis.synthesise(again, 3), synthesis.synthesise(gan, 3))
     assert len(run.history) == 3

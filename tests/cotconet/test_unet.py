@@ -71,5 +71,9 @@ def test_wrong_kinds_sides_and_masks_are_refused(tmp_path):
     with pytest.raises(ValueError, match="multiple of 16"):
         unet.UNetSegmenter(side=40)
     model = unet.UNetSegmenter(side=32, filters=FILTERS)
+    picture, run = np.zeros((8, 8, 3), np.uint8), Run(tmp_path, "x", {})
     with pytest.raises(ValueError, match="1 pictures and 0 masks"):
-        model.fit([np.zeros((8, 8, 3), np.uint8)], [], Run(tmp_path, "x", {}))
+        model.fit([picture], [], run)
+    for wrong in (np.zeros((8, 8), bool), np.ones((8, 9), bool)):
+        with pytest.raises(ValueError, match=r"masks 1 \(1 of 2\) have nothing .* another size"):
+            model.fit([picture] * 2, [np.ones((8, 8), bool), wrong], run)

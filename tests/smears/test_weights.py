@@ -294,6 +294,22 @@ def test_a_folder_gives_each_network_its_own_file(tmp_path):
     assert find(own, None, "LeukocyteNet") is None
 
 
+def test_settings_name_weights_of_ones_own_by_what_they_hold(tmp_path):
+    for place in ("a", "b"):
+        (tmp_path / place / "preset" / "assets").mkdir(parents=True)
+        (tmp_path / place / "preset" / "assets" / "w.h5").write_bytes(b"weights")
+    first, second = (tmp_path / place / "preset" for place in "ab")
+    file = first / "assets" / "w.h5"
+    found = weights.by_content({"weights": file, "epochs": 2})
+    assert found == {"weights": weights.label(file), "epochs": 2}
+    assert found["weights"].startswith("w.h5 ")
+    assert weights.label(first) == weights.label(second)
+    file.write_bytes(b"others")
+    assert weights.label(first) != weights.label(second)
+    for kept in ({"weights": "imagenet21k"}, {"weights": None}, {}):
+        assert weights.by_content(kept) == kept
+
+
 def _branching():
     """first -> (left, right) -> joined -> last."""
     inputs = keras.Input((8, 8, 3))

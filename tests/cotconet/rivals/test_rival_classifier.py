@@ -115,6 +115,9 @@ def test_what_is_no_saved_method_or_another_one_is_refused(fitted, tmp_path):
     with pytest.raises(InputError, match="holds Jawahar in format 1, not Das"):
         Das.load(tmp_path)
     known = json.loads((tmp_path / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps({**known, "arguments": {"more": 1}}))
+    with pytest.raises(InputError, match=r"may be damaged: TypeError .*more"):
+        rivals.load(tmp_path)
     (tmp_path / "settings.json").write_text(json.dumps({**known, "method": "Pickle"}))
     with pytest.raises(InputError, match="names one of"):
         rivals.load(tmp_path)
