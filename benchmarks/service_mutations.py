@@ -129,6 +129,8 @@ def _change(content, rng, other):
 def run(client, count, seed=0, report=None):
     """Send so many damaged pictures. Returns dict: outcomes, slowest, growth, problems.
 
+    All are sent to /api/predict, the first of each request to /api/explain as well.
+
     Args:
         client: Flask's test client of the service. count: pictures. seed: of the changes.
         report: function of a text, called every thousand pictures.
@@ -152,6 +154,13 @@ def run(client, count, seed=0, report=None):
             f"{name.split('-')[0]} {'picture' if picture else 'refused'}"
             for (name, _), picture in zip(group, expected, strict=True)
         )
+        told = client.post("/api/explain", data=_asked(*group[0], start // GROUP))
+        if (
+            told.status_code != (200 if expected[0] else 422)
+            or bool(told.json.get("error")) == (expected[0])
+        ):
+            problems.append(f"{numbers[0]}, explained: {expected[0]}, but {told.status_code}")
+        outcomes["explained" if expected[0] else "explanation refused"] += 1
         found = [not entry.get("error") for entry in answer.json.get("images", [])]
         if found != expected or answer.status_code != (200 if any(expected) else 422):
             problems.append(f"{where}: {expected}, but {answer.status_code} {found}")
@@ -163,6 +172,12 @@ def run(client, count, seed=0, report=None):
             report(f"{start + GROUP}: {_memory():.0f} MB, slowest {slowest[0]:.2f} s")
     growth = memory[-1] - memory[len(memory) // 4]
     return {"outcomes": outcomes, "slowest": slowest, "growth": growth, "problems": problems}
+
+
+def _asked(name, content, number):
+    """Form that asks for an explanation of one picture, Grad-CAM and saliency in turns."""
+    method = ("gradcam", "saliency")[number % 2]
+    return {"image": (io.BytesIO(content), f"{name}.png"), "method": method}
 
 
 def _sent(client, group):
@@ -202,9 +217,10 @@ def main():
     backend.start()
     import tiny_service
 
-    from leukocytenet.service.app import create_app
+    from leukocytenet.service.app import create_app, explainers
 
-    client = create_app(tiny_service.classifier(), methods=tiny_service.METHODS).test_client()
+    methods = {name: method for name, method in explainers().items() if name != "lime"}
+    client = create_app(tiny_service.classifier(), methods=methods).test_client()
     began = time.perf_counter()
     found = run(client, options.count, options.seed, lambda text: print(text, flush=True))
     for kind, number in sorted(found["outcomes"].items()):

@@ -38,7 +38,7 @@ def brightness(classifier, pictures, target=None):
     ]
 
 
-METHODS = {"gradcam": brightness, "lime": brightness}
+METHODS = {"gradcam": brightness, "saliency": brightness, "lime": brightness}
 
 
 def command(folder, **settings):

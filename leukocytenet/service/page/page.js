@@ -7,6 +7,7 @@ let model = { explanations: [], classes: [], limits: {} };
 let queue = [];
 let busy = false;
 let done = 0;
+let failed = 0;
 
 const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)}%`;
 
@@ -40,8 +41,11 @@ async function ask(path, body, tries = 5) {
 function tell() {
   const left = queue.length + (busy ? 1 : 0);
   const state = document.getElementById("state");
-  if (left) state.textContent = `${done} done, ${left} to go.`;
-  else state.textContent = done ? `${done} ${done === 1 ? "picture" : "pictures"} done.` : "";
+  const parts = [];
+  if (done) parts.push(`${done} ${done === 1 ? "picture" : "pictures"} done`);
+  if (failed) parts.push(`${failed} refused`);
+  if (left) parts.push(`${left} to go`);
+  state.textContent = parts.length ? `${parts.join(", ")}.` : "";
 }
 
 function add(files) {
@@ -72,11 +76,12 @@ async function work() {
     find(shown, ".wait span").textContent = "Computing";
     try {
       await predict(file, shown);
+      done += 1;
     } catch (problem) {
       fail(shown, problem.message);
+      failed += 1;
     }
     busy = false;
-    done += 1;
     tell();
   }
 }
