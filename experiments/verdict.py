@@ -90,7 +90,8 @@ evidence) and what the published numbers imply; `experiments/forensics.py` print
 - **Met**: of a comparison, our difference is larger than the tolerance, half its 95% interval. That
   is our own spread over subjects (source images where unknown) and, where several were trained,
   seeds. The last column tells whether half or twice of it would change the verdict. p is of an
-  exact test by subject; where it and the interval disagree, chance is not ruled out.
+  exact test by subject, not corrected for the number of claims; where it and the interval disagree,
+  chance is not ruled out.
 - **Not met**: our difference is not, and lies below the published one by more than the tolerance.
   This code did not find the claim on the data named, which are seldom the papers' own and mostly
   few; that does not say that the papers are wrong.
