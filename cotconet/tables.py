@@ -35,18 +35,8 @@ def comparison(results):
     """
     labels = list(results.paper.table(results.study.table).index)
     labels += [label for label in results.study.rows if label not in labels]
-    others = [*labels, *colour.CLASSIFIERS]
-    made, lines = _binary(results, others, "Method")
-    if results.options.split == "paper":
-        lines.append(
-            "No test of differences: the paper's protocol gives methods test pictures of their own "
-            "making."
-        )
-        return made, lines
-    others.remove(OURS)
-    found = {OURS: "–", **mcnemar_against(results, OURS, others)}
-    made.insert(len(made.columns) - 2, "against CoTCoNet", [found[row] for row in made["Method"]])
-    return made, [*lines, mcnemar_line(results, OURS)]
+    made, lines = _binary(results, [*labels, *colour.CLASSIFIERS], "Method")
+    return made, [*lines, *_boxes(results), *_against(results, made)]
 
 
 def ablation(results):
@@ -59,7 +49,40 @@ def ablation(results):
         '"GMod + SMod" and "w/o graph, w/o selection" are one configuration, so ours is one run; '
         "the two published values show how far its runs lie apart."
     )
-    return made, lines
+    return made, [*lines, *_against(results, made, {"GMod + SMod": "w/o graph, w/o selection"})]
+
+
+def _against(results, made, same=None):
+    """Put each row's test against CoTCoNet into a table; its caption lines.
+
+    Args:
+        made: the table; its first column has the labels. same: label -> that of the same runs.
+    """
+    if results.options.split == "paper":
+        return [
+            "No test of differences: the paper's protocol gives methods test pictures of their own "
+            "making."
+        ]
+    labels, same = made.iloc[:, 0], same or {}
+    others = [label for label in labels if label != OURS and label not in same]
+    found = {OURS: "–", **mcnemar_against(results, OURS, others)}
+    column = [found[same.get(label, label)] for label in labels]
+    made.insert(len(made.columns) - 2, f"against {OURS}", column)
+    return [mcnemar_line(results, OURS)]
+
+
+def _boxes(results):
+    """A line on how well a detector's boxes lie on those made from masks."""
+    lines = []
+    for label, runs in results.runs.items():
+        found = [run.facts["map_test"] for run in runs if "map_test" in run.facts]
+        if found:
+            lines.append(
+                f"{label}: mAP at an IoU of 0.5 of its boxes, test pictures: {np.mean(found):.3f}; "
+                "true boxes are those of masks (C37). Its source states 0.987 on C-NMC 2019 and "
+                "0.961 on ALL-IDB1."
+            )
+    return lines
 
 
 def _binary(results, labels, first):

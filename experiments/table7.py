@@ -10,11 +10,17 @@ from smears.study import Study, main
 
 COMPLEXITY = Study(paper="leukocytenet", table=7, recipe=recipe, make=complexity, needs_data=False)
 
+# VGG-16, and rows that make other cells, of which LeuGAN learns anew: minutes each even when small.
+LONG = (
+    "No Enhancement", "Fuzzy", "MirNET", "HE", "Sharpen", "CLAHE", "UNet", "UNet++", "VGG-16",
+)  # fmt: skip
+
 STEPS = Study(
     paper="cotconet",
     table=7,
     recipe=cotconet,
     make=ablation,
+    long=LONG,
     rows={
         "No Enhancement": {"enhance": []},
         "Fuzzy": {"enhance": ["fuzzy"]},

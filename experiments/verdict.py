@@ -40,7 +40,9 @@ def read():
 def judge(package, claim, findings):
     """The Verdict on a claim of claims.yaml."""
     if claim["kind"] == "better":
-        return verdicts.better(RESULTS, claim)
+        return verdicts.better(RESULTS, claim, published.load(package))
+    if claim["kind"] == "kept apart":
+        return verdicts.kept_apart(RESULTS, claim)
     if claim["kind"] == "contradicted":
         return verdicts.contradicted(findings, claim)
     if claim["kind"] == "untestable":
@@ -74,19 +76,31 @@ def _paper(package, claims):
     ]  # fmt: skip
     return (
         f"\n## {paper.name}\n\n{paper.source}. {len(rows)} claims: {verdicts.tally(rows)}.\n\n"
-        f"{reports.markdown(verdicts.table(rows))}\n"
+        f"{reports.markdown(verdicts.overview(rows))}\n\nEvidence:\n\n{verdicts.evidence(rows)}\n"
     )
 
 
 INTRODUCTION = """# What became of the papers' claims
 
-Written by `python experiments/verdict.py` from `experiments/claims.yaml`, the stored runs below
-`experiments/results`, and what the published numbers imply (`experiments/forensics.py`). The
-tolerance of a comparison is half the 95% interval of the difference, from our own spread over
-subjects and seeds; the exact test's p stands beside it, and where one says more than the other the
-claim is open. "Not met" says that this code did not find it on the data named, which are not
-the papers' own; it does not say that the papers are wrong. The papers' own test images, splits and
-weights are not public.
+The claims of both papers' abstracts, conclusions and main tables. For each paper a table of
+verdicts, then what each rests on. Written by `python experiments/verdict.py` from
+`experiments/claims.yaml`, the stored runs below `experiments/results` (each is named with its
+evidence) and what the published numbers imply; `experiments/forensics.py` prints more of these.
+
+- **Met**: of a comparison, our difference is larger than the tolerance, half its 95% interval. That
+  is our own spread over subjects (source images where unknown) and, where several were trained,
+  seeds. The last column tells whether half or twice of it would change the verdict. p is of an
+  exact test by subject, not corrected for the number of claims; where it and the interval disagree,
+  chance is not ruled out.
+- **Not met**: our difference is not, and lies below the published one by more than the tolerance.
+  This code did not find the claim on the data named, which are seldom the papers' own and mostly
+  few; that does not say that the papers are wrong.
+- **Not testable here**: no data or test at hand could decide it, or our difference fits both the
+  published one and none. What was measured near it is told.
+- **Contradicted by the paper itself**: its own numbers do not allow it.
+
+The papers' own test images, splits and weights are not public. "The most frequent class" is the
+accuracy of always giving that answer.
 """
 
 if __name__ == "__main__":

@@ -120,6 +120,10 @@ class Rival(ClassifierMixin, BaseEstimator):
         """Probability of label 1 for a Part's pictures, float (n,)."""
         return self.shown(self.network_, part)[:, -1]
 
+    def judged(self, pictures, y):
+        """Dict of what else its source measures on a test part, {} for none. Args: as `fit`."""
+        return {}
+
     # === The interface of CoTCoNet ===
 
     def fit(self, pictures, y, groups=None, validation=None):

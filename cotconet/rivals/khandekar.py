@@ -10,10 +10,11 @@ steps a class, at least 6,000 and at least as many as there are pictures; mosaic
 colour (`mosaic`); anchors clustered on the training boxes; boxes of one class that overlap are
 suppressed at 0.45 of IoU less the centres' distance to the power 0.6; confidence 0.25. Training
 starts from yolov4.conv.137, for which `weights` takes that file; without it, from scratch.
-Assumed: 416 pixels; stopping by the validation part, as all compared methods; where the boxes come
-from, for none of the sets has any: masks of the data set, the pixels that are not black in C-NMC,
-else colour thresholds (`segmentation.otsu_watershed`), each with its picture's label. In ALL-IDB1
-every leukocyte of a patient is then called a blast, which is not true of all of them.
+Assumed: 416 pixels; stopping by the validation part, as all compared methods, but only after the
+rate has risen, and not within as many steps again; where the boxes come from, for none of the sets
+has any: masks of the data set, the pixels that are not black in C-NMC, else colour thresholds
+(`segmentation.otsu_watershed`), each with its picture's label. In ALL-IDB1 every leukocyte of a
+patient is then called a blast, which is not true of all of them.
 Assumed, because the tables need it: a picture is positive where a box of the positive class has a
 confidence of at least 0.25; see `khandekar.probability`. CoTCoNet's paper does not say how boxes
 become a label, and its rows for ALL-IDB1 and ALL-IDB2 are the same four numbers (contradicted).
@@ -82,6 +83,7 @@ class Khandekar(Rival):
 
     # Over 107 normalisations the moving statistics of a short training lag far behind.
     settled = 1
+    version = 2
 
     def learn(self, train, held):
         """Find anchors, then train the network."""
@@ -109,7 +111,11 @@ class Khandekar(Rival):
         epochs = self.epochs or ceil(max(6000, len(train.codes)) / steps)
         total = epochs * steps
         falls = total * 8 // 10, total * 9 // 10
-        rate = Steps(self.learning_rate, min(BURN_IN, total // 10), falls)
+        burn_in = min(BURN_IN, total // 6)  # the share that it is of darknet's least training
+        rate = Steps(self.learning_rate, burn_in, falls)
+        # Of few pictures an epoch is a step or two: the patience of others would end it before the
+        # rate has risen to anything.
+        rise = ceil(burn_in / steps)
         losses = [YOLOv4Loss(self.arrays_["anchors"], head) for head in range(len(STRIDES))]
         network.compile(keras.optimizers.SGD(rate, momentum=0.949), losses)
         plain = Boxed(train.store, train.truths, batch_size=self.batch_size, shuffle=True,
@@ -117,9 +123,10 @@ class Khandekar(Rival):
         callbacks = [
             SettleNormalisation(plain, self.settled),
             keras.callbacks.EarlyStopping(
-                monitor="val_loss", patience=self.patience, restore_best_weights=True
+                monitor="val_loss", patience=max(self.patience, rise), start_from_epoch=rise,
+                restore_best_weights=True,
             ),
-        ]
+        ]  # fmt: skip
         training.fit(
             network, *sets, run, epochs, callbacks=callbacks, title="Khandekar",
             shown={"loss": "loss", "validation": "val_loss"},
@@ -142,6 +149,9 @@ class Khandekar(Rival):
         """
         shown = Part(self._stored(pictures), np.zeros(len(pictures), int), [])
         return [rows[rows[:, 4] >= confidence] for rows in self._found(shown)]
+
+    def judged(self, pictures, y):
+        return {"map_test": self.mean_average_precision(pictures, y)}
 
     def mean_average_precision(self, pictures, y):
         """mAP at an IoU of 0.5 against the boxes that training would give these pictures."""

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from smears import InputError, verdicts
-from smears.published import Finding
+from smears.published import Finding, Paper
 from smears.runs import Run
 
 CLASSES = ["ALL", "normal"]
@@ -28,30 +28,52 @@ def _store(root, name, right, seed=0, count=200, **settings):
 
 def _claim(first, second, **more):
     return {
-        "folder": "set", "note": "", "first": {"name": first, "settings": {"model": first, **more}},
+        "folder": "set", "first": {"name": first, "settings": {"model": first, **more}},
         "second": {"name": second, "settings": {"model": second}},
+        "published": {"table": 7, "column": "accuracy", "rows": ["all", "less"]},
     }  # fmt: skip
+
+
+def _better(root, claim, published=0.5):
+    """The verdict beside a paper that prints this difference."""
+    rows = {"all": {"accuracy": 0.5 + published / 2}, "less": {"accuracy": 0.5 - published / 2}}
+    table = {"caption": "", "section": "4", "rows": rows}
+    paper = Paper({"name": "a", "title": "", "source": "", "tables": {7: table}})
+    return verdicts.better(root, claim, paper)
 
 
 def test_a_clear_gain_is_met_at_half_and_twice_its_tolerance(tmp_path):
     _store(tmp_path, "good", 190)
     _store(tmp_path, "poor", 100)
-    found = verdicts.better(tmp_path, _claim("good", "poor"))
+    found = _better(tmp_path, _claim("good", "poor"))
     assert found.result == verdicts.MET
     assert found.firmness == "the same at half and twice of it"
     assert "good 95.0%, poor 50.0%: +45.0 points" in found.evidence
     assert "200 test pictures, 1 seed, the most frequent class 50.0%, set." in found.evidence
     # 45% of 200 pictures differ, all one way: 1.96 * sqrt(0.45 * 0.55 / 200) = 6.9 points.
     assert float(found.tolerance.split()[0]) == pytest.approx(6.9, abs=0.6)
-    assert verdicts.better(tmp_path, _claim("poor", "good")).result == verdicts.NOT_MET
+    assert _better(tmp_path, _claim("poor", "good")).result == verdicts.NOT_MET
 
 
 def test_a_gain_within_chance_is_not_met_and_what_half_the_tolerance_says_is_told(tmp_path):
     _store(tmp_path, "good", 184)
     _store(tmp_path, "poor", 182)
-    found = verdicts.better(tmp_path, _claim("good", "poor"))
+    found = _better(tmp_path, _claim("good", "poor"))
     assert found.result == verdicts.NOT_MET
-    assert found.firmness == "at half of it: met"
+    assert "+1.0 points (+0.0 to +2.5), published +50.0; p = 0.5;" in found.evidence
+    assert found.firmness == "met at half of it"
+
+
+def test_what_fits_the_published_gain_and_none_is_not_testable(tmp_path):
+    _store(tmp_path, "good", 184)
+    _store(tmp_path, "poor", 182)
+    found = _better(tmp_path, _claim("good", "poor"), published=0.02)
+    assert found.result == verdicts.NOT_TESTABLE
+    assert found.firmness == "met at half of it"
+    # Ours is 1 point the other way, the tolerance 1.25: below the published one by 1.5.
+    found = _better(tmp_path, _claim("poor", "good"), published=0.005)
+    assert found.result == verdicts.NOT_MET
+    assert found.firmness == "not testable here at twice of it"
 
 
 def test_seeds_are_paired_and_settings_choose_the_runs(tmp_path):
@@ -61,12 +83,43 @@ def test_seeds_are_paired_and_settings_choose_the_runs(tmp_path):
     _store(tmp_path, "good", 10, 0, kind="a", paper_split=True)
     for seed in (0, 1):
         _store(tmp_path, "poor", 100, seed)
-    found = verdicts.better(tmp_path, _claim("good", "poor", kind="a"))
+    found = _better(tmp_path, _claim("good", "poor", kind="a"))
     assert "+35.0 points" in found.evidence
     assert "2 seeds" in found.evidence
     assert "over subjects and seeds" in found.tolerance
     with pytest.raises(InputError, match="no finished run with the settings"):
-        verdicts.better(tmp_path, _claim("good", "other"))
+        _better(tmp_path, _claim("good", "other", kind="a"))
+    _store(tmp_path, "later", 100, 7)
+    with pytest.raises(InputError, match="good and later have no seed in common"):
+        _better(tmp_path, _claim("good", "later", kind="a"))
+
+
+def test_runs_of_two_rows_are_not_taken_for_folds_of_one(tmp_path):
+    _store(tmp_path, "good", 190, kind="a")
+    _store(tmp_path, "good", 100, kind="b")
+    _store(tmp_path, "poor", 100)
+    with pytest.raises(InputError, match="these runs test the same pictures"):
+        _better(tmp_path, _claim("good", "poor"))
+    assert "good 95.0%" in _better(tmp_path, _claim("good", "poor", kind="a")).evidence
+
+
+@pytest.mark.parametrize(
+    ("by_image", "result", "firmness"),
+    [
+        (190, verdicts.NOT_MET, "the same at half and twice of it"),
+        (162, verdicts.NOT_TESTABLE, "not met at half of it"),
+        (100, verdicts.NOT_TESTABLE, "the same at half and twice of it"),
+    ],
+)
+def test_a_gap_between_protocols_can_refute_and_never_confirm(tmp_path, by_image, result, firmness):
+    _store(tmp_path, "good", 150, kind="a")
+    _store(tmp_path, "good", by_image, kind="a", paper_split=True)
+    claim = {"folder": "set", "settings": {"model": "good", "kind": "a"}}
+    found = verdicts.kept_apart(tmp_path, claim)
+    assert (found.result, found.firmness) == (result, firmness)
+    gap = 100 * (by_image - 150) / 200
+    assert f"75.0% by subject: {gap:+.1f} points" in found.evidence
+    assert "200 test pictures by image; by subject 200 test pictures, 1 seed" in found.evidence
 
 
 def test_a_contradiction_needs_its_finding():
@@ -74,7 +127,7 @@ def test_a_contradiction_needs_its_finding():
     claim = {"finding": "two values of F1", "note": "Both are printed."}
     found = verdicts.contradicted(findings, claim)
     assert found.result == verdicts.CONTRADICTED
-    assert found.evidence == "two values of F1: 0.95, 0.96. Both are printed."
+    assert found.evidence == "Two values of F1: 0.95, 0.96. Both are printed."
     with pytest.raises(InputError, match="no finding begins with"):
         verdicts.contradicted(findings, {"finding": "three", "note": ""})
 
@@ -84,7 +137,9 @@ def test_numbers_of_the_network_are_met_or_not_without_tolerance():
     missed = verdicts.equal("1,000", "1,001", "parameters")
     assert missed.result == verdicts.NOT_MET
     assert missed.evidence == "Parameters: published 1,000, ours 1,001."
-    assert verdicts.tally([(1, "", "", missed)]).startswith("0 met, 1 not met, 0 not testable")
+    rows = [("L1", "", "", missed)]
+    assert verdicts.tally(rows).startswith("0 met, 1 not met (L1), 0 not testable here, 0 con")
+    assert verdicts.evidence(rows) == f"- **L1** {missed.evidence}"
 
 
 def test_what_cannot_be_tested_tells_what_was_measured_near_it(tmp_path):

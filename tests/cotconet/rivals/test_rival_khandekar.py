@@ -58,6 +58,7 @@ def test_it_is_fitted_and_answers_in_probabilities(fitted):
     assert model.history_["loss"].iloc[-1] < model.history_["loss"].iloc[0]
     assert 0 <= model.facts_["map_validation"] <= 1
     assert model.facts_["map_validation"] == model.mean_average_precision(pictures, labels)
+    assert model.judged(pictures, labels) == {"map_test": model.facts_["map_validation"]}
 
 
 @pytest.mark.slow
@@ -137,3 +138,28 @@ def test_the_rate_rises_with_the_fourth_power_and_falls_twice():
     rate = Steps(1e-3, 100, (800, 900))
     found = [float(rate(step)) for step in (0, 49, 99, 500, 799, 800, 900)]
     np.testing.assert_allclose(found, [1e-11, 1e-3 / 16, 1e-3, 1e-3, 1e-3, 1e-4, 1e-5], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "first", "patience"),
+    [(64, 64, 1000, 1000), (64, 1, 16, 16), (640, 1, 2, 10)],
+)
+def test_it_is_not_stopped_before_the_rate_has_risen(
+    tmp_path, monkeypatch, count, batch_size, first, patience
+):
+    seen = {}
+
+    def fit(network, train, held, run, epochs, callbacks, **more):
+        seen.update(epochs=epochs, stop=callbacks[-1])
+
+    monkeypatch.setattr(khandekar.training, "fit", fit)
+    store = tmp_path / "pictures.npy"
+    np.save(store, np.zeros((count, 64, 64, 3), np.uint8))
+    part = khandekar.Part(store, np.zeros(count, int), [np.zeros((0, 4))] * count)
+    model = Khandekar(64, batch_size=batch_size)
+    model.arrays_ = {"anchors": np.full((9, 2), 0.5, np.float32)}
+    pixels = keras.Input((64, 64, 3))
+    network = keras.Model(pixels, keras.layers.Conv2D(21, 1)(pixels))
+    model.train_network(network, part, part, None)
+    assert seen["epochs"] == -(-6000 // -(-count // batch_size))
+    assert (seen["stop"].start_from_epoch, seen["stop"].patience) == (first, patience)
