@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from cotconet import preparation, segmentation
+from cotconet.given import accepted, name_of, units
 from cotconet.grafr import GraFR, floored
 from smears import InputError, images
 from smears.arrays import write_stream
@@ -599,7 +600,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """((array, key) of training, array of validation features) that are kept."""
         began = time.perf_counter()
         x, key = x
-        apart = _apart(groups)
+        apart = units(groups)
         # Synthetic cells are like those they were learnt from, on whatever side these stand: they
         # teach, and only real ones judge.
         judges = np.arange(len(codes)) < len(codes) - self.facts_["synthesised"]
@@ -653,16 +654,6 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self._timed("classify", began)
 
 
-def name_of(texts):
-    """16 hexadecimal digits that name a sequence of texts."""
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-
-
-def _apart(groups):
-    """Groups in which every picture of an unknown subject is alone."""
-    return np.array([name or f"picture {n}" for n, name in enumerate(groups)])
-
-
 def _changed(cells, count, seed):
     """uint8 (count, s, s, 3): the cells again and again, each copy changed by itself."""
     from cotconet.coupled import augmenter
@@ -672,73 +663,3 @@ def _changed(cells, count, seed):
         change.apply(cells[n % len(cells)], change.draw(np.random.default_rng([seed, n])))
         for n in range(count)
     ]
-
-
-def accepted(method, pictures, y, groups, validation):
-    """Check what a method's `fit` was given; sets its `classes_` and `positive_`.
-
-    Args:
-        method: estimator with `positive` and `random_state`. Others: as for `CoTCoNet.fit`.
-
-    Returns:
-        (pictures, y, groups, validation); a fifth, whole subjects, where no validation was given.
-
-    Raises:
-        InputError: not two classes, unequal lengths, no validation picture, or a positive class
-            that is none of them.
-    """
-    y = np.asarray(y)
-    if len(y) != len(pictures) or len(y) == 0:
-        raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
-    groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
-    if groups.shape != y.shape:
-        raise InputError(f"{len(y)} labels, but groups of the shape {groups.shape}")
-    if validation is not None and not len(validation[0]) == len(validation[1]) > 0:
-        raise InputError(
-            f"validation has {len(validation[0])} pictures and {len(validation[1])} labels: give "
-            "as many, not none; or None, to have a fifth held out"
-        )
-    if validation is None:
-        pictures, y, groups, validation = _held_out(pictures, y, groups, method.random_state)
-    classes = method.classes_ = np.unique(y)
-    if len(classes) != 2:
-        raise InputError(
-            f"{type(method).__name__} tells two classes apart; these are {len(classes)}: "
-            f"{', '.join(map(str, classes))}."
-        )
-    if method.positive is not None and method.positive not in classes:
-        raise InputError(f"positive={method.positive!r} is none of {classes.tolist()}")
-    method.positive_ = classes[1] if method.positive is None else method.positive
-    return pictures, y, groups, validation
-
-
-def _held_out(pictures, y, groups, seed):
-    """Keep a fifth for validation, whole subjects: (pictures, y, groups, (pictures, y)).
-
-    Args: as `CoTCoNet.fit`, all as arrays but the pictures; seed: of the choice.
-
-    Raises:
-        InputError: no such fifth, nor a larger share, leaves every class on both sides.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    apart, classes = _apart(groups), len(np.unique(y))
-    most = min(5, len(np.unique(apart)), *np.unique(y, return_counts=True)[1])
-    for count in range(most, 1, -1):
-        folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-        for train, held in folds.split(y, y, apart):
-            if min(len(np.unique(y[part])) for part in (train, held)) == classes:
-                return _taken(pictures, train), y[train], groups[train], (
-                    _taken(pictures, held), y[held],
-                )  # fmt: skip
-    raise InputError(
-        "too few subjects or pictures of a class to hold some out for validation: give validation, "
-        "or two subjects or more of each class."
-    )
-
-
-def _taken(pictures, rows):
-    """These rows of pictures: of files, as files."""
-    if isinstance(pictures, preparation.Files):
-        return pictures.take(rows)
-    return [pictures[row] for row in rows]

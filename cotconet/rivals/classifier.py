@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from cotconet.pipeline import accepted, name_of
+from cotconet.given import accepted, name_of
 from cotconet.preparation import CHUNK, marks
 from smears import InputError, backend, images, model_files, training
 from smears import weights as weight_files

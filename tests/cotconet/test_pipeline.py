@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.svm import SVC
 
-from cotconet import coupled, fitting, grafr, leusam, pipeline, preparation, synthesis
+from cotconet import coupled, fitting, given, grafr, leusam, pipeline, preparation, synthesis
 from smears import InputError, drawn
 from smears.weights import NotAvailable
 
@@ -334,17 +334,17 @@ def test_captions_name_what_was_trained_and_nothing_else():
 def test_few_subjects_still_leave_some_for_validation_or_it_is_said(cells):
     pictures, y, _ = cells
     people = np.where(y == "ALL", "a", "c") + np.where(np.arange(20) % 2, "1", "2").astype(object)
-    kept, y_kept, groups, (held, held_y) = pipeline._held_out(pictures, y, people.astype(str), 0)
+    kept, y_kept, groups, (held, held_y) = given.held_out(pictures, y, people.astype(str), 0)
     assert set(y_kept) == set(held_y) == {"ALL", "normal"}
     assert len(kept) + len(held) == 20
     assert len(set(groups)) == 2
     with pytest.raises(InputError, match="too few subjects"):
-        pipeline._held_out(pictures, y, np.where(y == "ALL", people.astype(str), "one"), 0)
+        given.held_out(pictures, y, np.where(y == "ALL", people.astype(str), "one"), 0)
 
 
 def test_files_stay_files_when_some_are_held_out(tmp_path):
     frame = pd.DataFrame({"path": list("abcdef"), "sha256": list("uvwxyz"), "mask": list("ABCDEF")})
-    kept, *_, (held, _) = pipeline._held_out(
+    kept, *_, (held, _) = given.held_out(
         preparation.Files(frame), np.array(["p", "q"] * 3), np.full(6, ""), 0
     )
     found = [*zip(kept.paths, kept.marks, kept.mask_paths, strict=True)]
@@ -360,7 +360,7 @@ def test_a_mask_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_without_validation_a_fifth_is_held_out_by_subject(cells):
-    kept, y, groups, (held, held_y) = pipeline._held_out(*cells, 0)
+    kept, y, groups, (held, held_y) = given.held_out(*cells, 0)
     assert len(kept) == len(y) == len(groups)
     assert len(kept) + len(held) == 20
     assert 2 <= len(held_y) <= 6
