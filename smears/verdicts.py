@@ -1,13 +1,12 @@
 """What became of a paper's claims: each held against stored runs, or against the paper itself."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from smears import InputError, metrics, statistics
-from smears.runs import Run
+from smears.runs import Run, read_predictions
 from smears.tables import confusions, difference, interval, spread
 
 MET, NOT_MET = "met", "not met"
@@ -122,7 +121,8 @@ def untestable(results, claim):
     Args:
         results: as for `better`.
         claim: dict with reason, and beside, a list of {name, folder, settings}: runs whose test
-            accuracy is told, though it decides nothing.
+            accuracy is told, though it decides nothing; with external, the fingerprint of other
+            pictures, that on these of the runs that were tried on them.
 
     Returns:
         Verdict.
@@ -133,11 +133,19 @@ def untestable(results, claim):
 def _beside(results, claim):
     """A sentence for each of a claim's further runs."""
     for near in claim.get("beside", []):
-        tables = list(_predictions(Path(results) / near["folder"], near["settings"]).values())
-        percents = [100 * x for x in interval(tables, "test", "accuracy")]
+        folder, part = Path(results) / near["folder"], "test"
+        if "external" in near:
+            part, runs = "external", _runs(folder, near["settings"])
+            paths = [run.folder / f"external-{near['external']}.csv" for run in runs]
+            tables = [read_predictions(path) for path in paths if path.exists()]
+            if not tables:
+                raise InputError(f"{folder} has no run with such a file as {paths[0]}")
+        else:
+            tables = list(_predictions(folder, near["settings"]).values())
+        percents = [100 * x for x in interval(tables, part, "accuracy")]
         yield (
             f"{near['name']}: {spread(percents, 1, 1, ' to ', '%')}; "
-            f"{_on(confusions(tables, 'test'), near['folder'])}."
+            f"{_on(confusions(tables, part), near['folder'], part)}."
         )
 
 
@@ -171,12 +179,12 @@ def equal(published, ours, what):
     return Verdict(result, f"{what.capitalize()}: published {published}, ours {ours}.")
 
 
-def _on(stack, folder):
+def _on(stack, folder, part="test"):
     """What an accuracy was measured on, of confusions (seeds, subjects, k, k)."""
     matrix = stack[0].sum(0)
     most = 100 * matrix.sum(1).max() / matrix.sum()
     seeds = f"{len(stack)} seed{'s' * (len(stack) > 1)}"
-    return f"{matrix.sum()} test pictures, {seeds}, the most frequent class {most:.1f}%, {folder}"
+    return f"{matrix.sum()} {part} pictures, {seeds}, the most frequent class {most:.1f}%, {folder}"
 
 
 def _accuracy(matrix):
@@ -213,19 +221,26 @@ def _firm(tolerance, told):
 
 
 def _predictions(folder, wanted):
-    """Dict seed -> predictions of all folds of the runs whose settings hold all that is wanted.
+    """Dict seed -> predictions of all folds of these `_runs`."""
+    found = {}
+    for run in _runs(folder, wanted):
+        found.setdefault(run.settings["seed"], []).append(run)
+    return {seed: _joined(runs) for seed, runs in found.items()}
+
+
+def _runs(folder, wanted):
+    """The finished runs whose settings hold all that is wanted.
 
     Runs under a paper's own protocol count only where it is wanted.
     """
-    found, wanted = {}, {"paper_split": None, **wanted}
+    found, wanted = [], {"paper_split": None, **wanted}
     for path in sorted(folder.glob("runs/*/settings.json")):
-        settings = json.loads(path.read_text(encoding="utf-8"))
         run = Run.read(path.parent)
-        if run.finished and all(settings.get(key) == value for key, value in wanted.items()):
-            found.setdefault(settings["seed"], []).append(run)
+        if run.finished and all(run.settings.get(key) == value for key, value in wanted.items()):
+            found.append(run)
     if not found:
         raise InputError(f"{folder} has no finished run with the settings {wanted}")
-    return {seed: _joined(runs) for seed, runs in found.items()}
+    return found
 
 
 def _joined(runs):

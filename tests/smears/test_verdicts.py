@@ -149,3 +149,18 @@ def test_what_cannot_be_tested_tells_what_was_measured_near_it(tmp_path):
     assert found.result == verdicts.NOT_TESTABLE
     assert found.evidence.startswith("No data. Other data: 95.0% (")
     assert found.tolerance == ""
+
+
+def test_pictures_of_another_source_are_told_of_the_runs_that_were_tried_on_them(tmp_path):
+    for seed in (0, 1):
+        _store(tmp_path, "good", 190, seed)
+    near = {"name": "Others", "folder": "set", "settings": {"model": "good"}, "external": "abc"}
+    with pytest.raises(InputError, match=r"no run with such a file as .*external-abc\.csv"):
+        verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]})
+    run = next((tmp_path / "set" / "runs").glob("good-1-*"))
+    table = pd.read_csv(run / "predictions.csv")
+    table = table[table.index >= 150].assign(part="external")
+    table.to_csv(run / "external-abc.csv", index=False)
+    found = verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]}).evidence
+    assert "Others: 80.0% (" in found
+    assert "; 50 external pictures, 1 seed, the most frequent class 50.0%, set." in found
