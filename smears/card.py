@@ -72,7 +72,10 @@ def write(run):
         InputError: the run has no predictions yet.
     """
     if not run.finished:
-        raise InputError(f"{run.folder} has no predictions yet: train it to its end first.")
+        raise InputError(
+            f"{run.folder} has no predictions.csv: train it to its end first. Networks that draw "
+            "masks, such as LeuSAM's alone, predict no classes and have no card."
+        )
     path = run.folder / NAME
     write_whole(path, text(run))
     return path
@@ -104,6 +107,9 @@ def _known(run):
     limits = _limits(run, data, predictions)
     (explained, scores), external = _explanations(run), _external(run)
     answers = _answers(run, data, predictions, found, limits, explained, external)
+    answers["robustness"] = "not tested on changed pictures"
+    if any("sensitivity" in line for line in scores):
+        answers["robustness"] += "; that of the explanations is told below (sensitivity)"
     return {
         "data": data, "limits": limits, "explained": explained, "scores": scores,
         "external": external, "answers": answers,

@@ -35,7 +35,7 @@ ITEMS = (
     ("Test on held-out pictures of the same sources", "32, 37", "7", "23a", "internal"),
     ("Test on another source", "33", "8", "16, 23a", "external"),
     ("Differences between training and test pictures", "", "8", "16", "difference"),
-    ("Robustness, sensitivity", "30", "", "", ""),
+    ("Robustness, sensitivity", "30", "", "", "robustness"),
     ("Explanations, and whether they were validated", "31", "", "", "explanations"),
     ("Failures", "39", "", "", "failures"),
     ("Age, sex, diagnosis of the people", "36", "3", "20b", ""),

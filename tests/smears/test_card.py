@@ -100,10 +100,20 @@ def test_what_was_not_measured_is_said_and_appears_once_it_is(run):
     assert __main__.main(["card", str(run.folder)]) == 0
     text = _text(run)
     assert "- Explanations: measured on 40 pictures of drawn" in text
+    assert "that of the explanations" not in text
     assert "- Grad-CAM: pointing nucleus 0.930 (0.900–0.950), depends on the weights yes\n" in text
     assert f"of {len(external)} pictures" in next(
         line for line in text.splitlines() if line.startswith("- Another data set")
     )
+
+
+def test_robustness_of_explanations_is_told_where_it_was_measured(run):
+    scores = {"Grad-CAM": {"sensitivity": [0.3, 0.2, 0.4]}}
+    known = {"drawn": {"pictures": 40, "explained": "the most probable class", "scores": scores}}
+    (run.folder / "explanations.json").write_text(json.dumps(known))
+    lines = card.text(run).splitlines()
+    (row,) = [line for line in lines if line.startswith("| Robustness")]
+    assert row.endswith("that of the explanations is told below (sensitivity) |")
 
 
 def test_every_item_of_the_guidelines_is_answered_or_said_to_be_open(run):
