@@ -42,7 +42,7 @@ def read(folder, cache):
                     if entry.get(name) in MISSING:
                         entry[name] = ""
                 for name in ("path", "mask"):
-                    if entry.get(name) and not (folder.parent / entry[name]).is_file():
+                    if entry.get(name) and not _is_file(folder.parent / entry[name]):
                         entry[name] = entry[name].replace("\\", "/")  # as Windows writes them
                 faults += [where + fault for fault in _faults(entry, folder)]
                 rows.append(_row(entry, folder))
@@ -79,11 +79,15 @@ def _faults(entry, path):
             "give the class another name, or remove the line"
         )
     for name in ("path", "mask"):
-        # os.path: pathlib raises where a folder may not be entered, or a name is too long.
-        if entry.get(name) and not os.path.isfile(path.parent / entry[name]):
+        if entry.get(name) and not _is_file(path.parent / entry[name]):
             yield f"column {name}: {path.parent / entry[name]} is not a file, or may not be read"
     if entry.get("part", "") not in PARTS:
         yield f"column part: {entry['part']!r} is none of train, validation, test, or empty"
+
+
+def _is_file(path):
+    # Not pathlib's, which raises where a folder may not be entered or a name is too long.
+    return os.path.isfile(path)
 
 
 def _row(entry, path):

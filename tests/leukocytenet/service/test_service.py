@@ -116,7 +116,7 @@ def test_the_first_method_and_the_most_probable_class_are_explained_by_default(c
 
 def test_wrong_requests_for_an_explanation_are_refused_with_what_there_is(client, encoded):
     reason = _refused(_explain(client, encoded(), method="magic"), 400)
-    assert "give one of gradcam, lime" in reason
+    assert "give one of gradcam, saliency, lime" in reason
     reason = _refused(_explain(client, encoded(), **{"class": "Dog"}), 400)
     assert "AML, CML, Healthy" in reason
     assert "not an image" in _refused(_explain(client, b"x"), 422)
