@@ -95,25 +95,14 @@ def draw_searches(found):
         )
         masks = np.array([s.support_ for s in fitted])
         kept = masks.sum(1)
+        thick = dict(color=colour, linewidth=3, alpha=0.4)
         axes[1].plot(
-            [kept.min(), kept.max()],
-            [place, place],
-            color=colour,
-            linewidth=3,
-            alpha=0.4,
-            gid="range over seeds",
+            [kept.min(), kept.max()], [place, place], gid=f"{name}: range over seeds", **thick
         )
-        axes[1].plot(np.median(kept), place, "o", color=colour, gid="median")
+        axes[1].plot(np.median(kept), place, "o", color=colour, gid=f"{name}: median")
         value, low, high = stability(masks)
         overlap = jaccard(masks)
-        axes[2].plot(
-            [low, high],
-            [place, place],
-            color=colour,
-            linewidth=3,
-            alpha=0.4,
-            gid=f"{name}: stability, 95% interval",
-        )
+        axes[2].plot([low, high], [place, place], gid=f"{name}: stability, 95% interval", **thick)
         axes[2].plot(value, place, "o", color=colour, gid=f"{name}: stability")
         axes[2].plot(
             overlap, place, "D", color=colour, markerfacecolor="white", gid=f"{name}: Jaccard"

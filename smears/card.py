@@ -106,10 +106,11 @@ def _known(run):
     found = run.facts.get("calibration") or calibration.of(predictions)
     limits = _limits(run, data, predictions)
     (explained, scores), external = _explanations(run), _external(run)
-    answers = _answers(run, data, predictions, found, limits, explained, external)
-    answers["robustness"] = "not tested on changed pictures"
-    if any("sensitivity" in line for line in scores):
-        answers["robustness"] += "; that of the explanations is told below (sensitivity)"
+    measured = any("sensitivity" in line for line in scores)
+    answers = _answers(run, data, predictions, found, limits, explained, external) | {
+        "robustness": "not tested on changed pictures"
+        + ("; that of the explanations is told below (sensitivity)" if measured else "")
+    }
     return {
         "data": data, "limits": limits, "explained": explained, "scores": scores,
         "external": external, "answers": answers,

@@ -9,11 +9,13 @@ class Method(NamedTuple):
     Args:
         label: row of the paper's tables. trunk: as --weights finds it; None: from scratch.
         stated: what its source, or the network that it names, states of its parameters.
+        boxes: mAP at an IoU of 0.5 that a detector's source states.
     """
 
     label: str
     trunk: str | None
     stated: str
+    boxes: str = ""
 
 
 METHODS = {
@@ -23,7 +25,10 @@ METHODS = {
     "das": Method("Das et al.", "ResNet18", "ResNet-18 without top: 11,186,112"),
     "depto": Method("Depto et al.", "DenseNet121", "DenseNet-121 without top: 7,037,504"),
     "khandekar": Method(
-        "Khandekar et al.", "yolov4.conv.137", "darknet's cfg, two classes: 63,943,071"
+        "Khandekar et al.",
+        "yolov4.conv.137",
+        "darknet's cfg, two classes: 63,943,071",
+        boxes="0.987 on C-NMC 2019 and 0.961 on ALL-IDB1",
     ),
 }
 

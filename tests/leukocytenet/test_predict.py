@@ -1,8 +1,6 @@
 """Predicting from the command line: answers, explanations, bad files, and the page."""
 
-import os
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -154,23 +152,12 @@ def test_a_file_named_twice_is_answered_once_and_strays_are_passed_over(tmp_path
 
 
 def test_names_that_are_not_utf8_and_unreadable_folders_leave_a_table_that_can_be_written(
-    tmp_path, monkeypatch
+    tmp_path, unreadable, not_utf8
 ):
     (tmp_path / "f/shut").mkdir(parents=True)
-    (tmp_path / "f/a.png").write_bytes(b"1")
-    odd = os.fsdecode(os.fsencode(tmp_path / "f") + b"/\xff.png")
-    try:
-        Path(odd).write_bytes(b"1")
-    except OSError:
-        pytest.skip("this file system takes only UTF-8 names")
-    scandir = os.scandir
-
-    def refuse(place):
-        if os.path.basename(place) == "shut":
-            raise PermissionError(13, "Permission denied", str(place))
-        return scandir(place)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    for name in ("a.png", "b.png"):
+        (tmp_path / "f" / name).write_bytes(b"1")
+    odd = not_utf8(tmp_path / "f/b.png", b"\xff.png")
     for given in ([tmp_path / "f"], [tmp_path / "f/a.png", odd, tmp_path / "f/shut"]):
         found = {path.name: problem for path, problem in predict.find(given)}
         assert found.pop("a.png") == ""

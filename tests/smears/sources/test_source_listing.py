@@ -31,51 +31,30 @@ def test_linked_class_folders_are_read_and_a_link_upwards_ends(tmp_path, write_p
     assert rows["label"].tolist() == ["one", "two"]
 
 
-@pytest.fixture
-def unreadable(monkeypatch):
-    """Folders called "a" may not be read."""
-    scandir = os.scandir
-
-    def refuse(place):
-        if os.path.basename(place) == "a":
-            raise PermissionError(13, "Permission denied", str(place))
-        return scandir(place)
-
-    # The tests may run as root, who may read everything; so the system's answer is played.
-    monkeypatch.setattr(os, "scandir", refuse)
-
-
-def _not_utf8(path, name):
-    try:
-        os.rename(path, os.fsencode(path.parent) + b"/" + name)
-    except OSError:
-        pytest.skip("this file system takes only UTF-8 names")
-
-
 def test_folders_and_names_that_cannot_be_read_are_in_one_error_with_a_remedy(
-    tmp_path, write_picture, unreadable
+    tmp_path, write_picture, unreadable, not_utf8
 ):
-    for name in ("a/1.png", "b/1.png", "b/2.png"):
+    for name in ("shut/1.png", "b/1.png", "b/2.png"):
         write_picture(tmp_path / name)
-    _not_utf8(tmp_path / "b/2.png", b"\xe9.png")
+    not_utf8(tmp_path / "b/2.png", b"\xe9.png")
     with pytest.raises(sources.SourceError) as caught:
         listing.pictures(tmp_path)
     assert str(caught.value).splitlines() == [
-        f"{tmp_path}:", f"  {tmp_path}/a: cannot be read (Permission denied)",
-        f"  {tmp_path}/b/\\udce9.png: its name is not UTF-8 text: rename it",
+        f"{tmp_path}:", f"  {tmp_path}/b/\\udce9.png: its name is not UTF-8 text: rename it",
+        f"  {tmp_path}/shut: cannot be read (Permission denied)",
         "Mend or remove them, or leave them out with --skip-bad.",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["folder", "taleqani"])
 def test_skip_bad_leaves_out_and_names_what_cannot_be_read(
-    name, tmp_path, write_picture, unreadable
+    name, tmp_path, write_picture, unreadable, not_utf8
 ):
     home = tmp_path / "set"
     for number in range(4):
         write_picture(home / f"Pro/{number}.png", number)
-    write_picture(home / "Pro/a/5.png")
-    _not_utf8(write_picture(home / "Pre/1.png", 6), b"\xff.png")
+    write_picture(home / "Pro/shut/5.png")
+    not_utf8(write_picture(home / "Pre/1.png", 6), b"\xff.png")
     (home / "Pro/gone.png").symlink_to("nowhere.png")
     (home / "Pro/round.png").symlink_to("round.png")
     (home / "Pro/up").symlink_to("..")
@@ -83,10 +62,10 @@ def test_skip_bad_leaves_out_and_names_what_cannot_be_read(
     assert len(frame) == 4
     left_out = dict(frame.attrs["left_out"])
     assert sorted(os.path.relpath(path, home) for path in left_out) == [
-        "Pre/\\udcff.png", "Pro/a", "Pro/gone.png", "Pro/round.png",
+        "Pre/\\udcff.png", "Pro/gone.png", "Pro/round.png", "Pro/shut",
     ]  # fmt: skip
     notes = "\n".join(frame.attrs["notes"])
-    assert f"left out (--skip-bad): {home}/Pro/a: cannot be read (Permission denied)" in notes
+    assert f"left out (--skip-bad): {home}/Pro/shut: cannot be read (Permission denied)" in notes
     assert "2 pictures left out (--skip-bad)" in notes
     # All of it goes into files and onto terminals that take UTF-8 alone.
     ("".join(left_out) + notes).encode()
