@@ -10,6 +10,7 @@ from smears import (
     InputError,
     backend,
     features,
+    hosts,
     initialisation,
     inspection,
     model_files,
@@ -48,13 +49,16 @@ def train_whole(task, run):
     precision = run.facts.get("precision", backend.precision())
     with backend.policy(precision):
         network, kind = _network(task, s, store)
+    hosts.same(f"{kind}; {precision}", "What training starts from")
+    network.set_weights(hosts.first(network.get_weights()))
     _begin(run, kind)
     run.note(parameters=network.count_params(), precision=precision)
     rate = training.warmed_cosine(s["learning_rate"], s["epochs"] * len(train), s["warmup"])
     weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
     with parallel.devices(task.devices, s["batch_size"]) as count:
-        run.note(devices=count)
+        run.note(devices=count, hosts=hosts.place()[1])
         train.multiple = validation.multiple = count
+        train.share = validation.share = hosts.place()
         trained = parallel.twin(network) if count > 1 else network
         trained.compile(
             parallel.adam(rate, s["clipnorm"], count),

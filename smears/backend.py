@@ -32,7 +32,7 @@ def quiet_stderr():
                 sys.stderr.write(held.read().decode(errors="replace"))
 
 
-def start():
+def load():
     """Import Keras on the backend that KERAS_BACKEND names, else on the one that is installed.
 
     Returns the backend's name, "tensorflow" or "jax". TensorFlow is preferred where both are
@@ -51,9 +51,17 @@ def start():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr():
         import keras
+    return keras.backend.backend()
+
+
+def start():
+    """`load` the backend and have it compute something, so that its devices are found quietly."""
+    name = load()
+    with quiet_stderr():
+        import keras
 
         keras.ops.zeros((1,))
-    return keras.backend.backend()
+    return name
 
 
 def precision():

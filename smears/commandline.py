@@ -6,7 +6,7 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from smears import InputError, published, sources, splits
+from smears import InputError, hosts, published, sources, splits
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("quick", "laptop", "paper")
@@ -81,7 +81,7 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
     options = _finish(parser, parser.parse_args(argv))
     _check_weights(parser, options, studies)
     try:
-        options.out = place(options.out, [*options.data, options.external or ""])
+        options.out = place(hosts.own(options.out), [*options.data, options.external or ""])
     except InputError as problem:
         parser.error(str(problem))
     return options
@@ -133,7 +133,8 @@ def _add_arguments(parser):
     )  # fmt: skip
     parser.add_argument(
         "--devices", choices=("one", "all"), default="one",
-        help="all: train data-parallel on every GPU of this machine. Default: one",
+        help="all: train data-parallel on every GPU of this machine, and of the others that "
+        "KERAS_DISTRIBUTION_... names (README, GPU). Default: one",
     )  # fmt: skip
     parser.add_argument(
         "--jobs", type=positive, default=1, metavar="N",
@@ -222,6 +223,13 @@ def _finish(parser, options):
     options.data = options.data or ["drawn"]
     if options.folds and options.split == "paper":
         parser.error("--folds: the papers' own protocol is one split; leave one of the two out")
+    if options.devices == "all" and hosts.asked():
+        if options.jobs > 1:
+            parser.error("--jobs: several hosts train one row at a time; leave one of the two out")
+        try:
+            hosts.join()
+        except InputError as problem:
+            parser.error(str(problem))
     if options.profile is None:
         options.profile = "paper" if _gpu() else "quick"
     options.seeds = list(range(options.seeds or (3 if options.profile == "paper" else 1)))

@@ -1,13 +1,15 @@
-"""Train a network on all devices of one machine, data-parallel, with the result of one device.
+"""Train a network on all devices, data-parallel, with the result of one device.
 
 The backend's own engine does it: keras.distribution on JAX, tf.distribute on TensorFlow. Each
-device has a copy of the network and a share of every batch. Several machines are not supported:
-nothing here gives each process its own share of the pictures, or lets only one write the run.
+device has a copy of the network and a share of every batch. On JAX the devices may be those of
+several machines (smears.hosts).
 """
 
 from contextlib import contextmanager
 
 import keras
+
+from smears import InputError, hosts
 
 
 @contextmanager
@@ -16,29 +18,49 @@ def devices(which, batch_size):
 
     Args:
         which: "one", or "all": every GPU (without any, every CPU device that the backend shows).
-        batch_size: if the number of devices does not divide it, fewer are used.
+        batch_size: if the number of devices does not divide it, fewer are used, of every host as
+            many.
 
     Yields:
         Number of devices.
+
+    Raises:
+        InputError: there are more hosts than can share a batch.
     """
     jax = keras.backend.backend() == "jax"
-    found = (_jax_devices() if jax else _tensorflow_devices()) if which == "all" else []
-    count = max(n for n in range(1, len(found) + 1) if batch_size % n == 0) if found else 1
-    if count == 1:
+    found = [[""]]
+    if which == "all":
+        found = _jax_devices() if jax else [_tensorflow_devices()]
+    most = min(map(len, found))
+    shares = [n for n in range(1, most + 1) if batch_size % (n * len(found)) == 0]
+    if not shares:
+        raise InputError(
+            f"{len(found)} hosts cannot have equal shares of batches of {batch_size} pictures: "
+            f"start as many as divide {batch_size}."
+        )
+    chosen = [device for host in found for device in host[: shares[-1]]]
+    if len(chosen) == 1:
         yield 1
         return
     if jax:
-        scope = keras.distribution.DataParallel(devices=found[:count]).scope()
+        scope = keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False).scope()
     else:
         import tensorflow as tf
 
-        scope = tf.distribute.MirroredStrategy(found[:count]).scope()
+        scope = tf.distribute.MirroredStrategy(chosen).scope()
     with scope:
-        yield count
+        yield len(chosen)
 
 
 def _jax_devices():
-    return keras.distribution.list_devices()
+    """The names of each host's devices, a list of lists."""
+    import jax
+
+    _, count = hosts.place()
+    found = [[] for _ in range(count)]
+    for device in jax.devices():
+        found[device.process_index].append(f"{device.platform}:{device.id}")
+    return found
 
 
 def _tensorflow_devices():

@@ -135,6 +135,8 @@ class Pictures(keras.utils.PyDataset):
     Attributes:
         multiple: 1, or the number of devices that share each batch: the last one of an epoch is
             filled up to a multiple of it with its own first pictures, which then count twice.
+        share: (0, 1), or which of how many equal shares of each batch this process gets
+            (smears.hosts).
 
     Items: x float32 (b, size, size, 3), y float32 (b, classes), `one_hot`.
     """
@@ -168,7 +170,7 @@ class Pictures(keras.utils.PyDataset):
         self.classes, self.batch_size, self.preprocess = classes, batch_size, preprocess
         self.augmenter, self.augment = augmenter, augment
         self.shuffle, self.seed = shuffle, seed
-        self.epoch, self.multiple = 0, 1
+        self.epoch, self.multiple, self.share = 0, 1, (0, 1)
         self.ahead = Ahead(self._batch, workers or max(1, os.cpu_count() // 2))
         cv2.setNumThreads(1)  # OpenCV's threads would take the cores from the network
 
@@ -182,6 +184,8 @@ class Pictures(keras.utils.PyDataset):
         positions = order(len(self.rows), self.shuffle, self.seed, epoch)
         chosen = positions[index * self.batch_size : (index + 1) * self.batch_size]
         chosen = np.resize(chosen, len(chosen) + -len(chosen) % self.multiple)
+        number, count = self.share
+        chosen = chosen.reshape(count, -1)[number]
         pictures = self.store
         if isinstance(pictures, Path):
             # Opened for each batch: pages of a map that stays open count as this process's memory.

@@ -22,6 +22,7 @@ from smears import (
     colour,
     commandline,
     forensics,
+    hosts,
     processes,
     published,
     reports,
@@ -185,6 +186,7 @@ class Results:
             Unavailable: it cannot be run here.
         """
         run = self._opened(label, seed, fold)
+        hosts.same_folder(run.folder, f"The run of {label}, seed {seed}, fold {fold + 1},")
         if run.finished:
             return run
         with run.alone():

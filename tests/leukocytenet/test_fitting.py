@@ -1,7 +1,8 @@
-"""`--devices all` of a real script: two devices end where one does."""
+"""`--devices all` of a real script: two devices, or two hosts, end where one does."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import two_hosts
 
 from leukocytenet import fitting
 from smears import InputError, inspection
@@ -19,11 +21,18 @@ from smears.runs import Run
 
 ROOT = Path(__file__).parent.parent.parent
 
+# Small steps that run a few times: compiling them takes longer than they do.
+ON_JAX = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+
+PLACES = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "experiments")])}
+
 SCRIPT = """
     import os, runpy, sys
 
-    script, out, devices = sys.argv[1:]
-    if os.environ["KERAS_BACKEND"] == "tensorflow":
+    script, out, devices, killed = sys.argv[1:]
+    if "KERAS_DISTRIBUTION_NUM_PROCESSES" in os.environ:
+        pass
+    elif os.environ["KERAS_BACKEND"] == "tensorflow":
         import tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -31,8 +40,17 @@ SCRIPT = """
     else:
         os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     from leukocytenet import recipe
-    from smears import backend
+    from smears import backend, training
 
+    if killed:
+        written = training.Checkpoint.on_epoch_end
+
+        def end(self, epoch, logs=None):
+            written(self, epoch, logs)
+            if epoch == 1:
+                os.kill(os.getpid(), 9)
+
+        training.Checkpoint.on_epoch_end = end
     # Sums in another order differ in bfloat16's third digit.
     backend.precision = lambda: "float32"
     tiny = {"subjects": 5, "images": 1, "size": 64}
@@ -46,20 +64,46 @@ SCRIPT = """
 """
 
 
-def _run(out, devices):
-    """(facts, history, predictions) of the Swin branch alone, trained on so many devices."""
+def _command(out, devices, killed=False):
+    """Trains the Swin branch alone.
+
+    Args:
+        killed: whether the process is killed after its second epoch.
+    """
     script = str(ROOT / "experiments" / "table4.py")
-    places = os.pathsep.join([str(ROOT), str(ROOT / "experiments")])
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT), script, str(out), devices],
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend(), "PYTHONPATH": places},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
+    return [sys.executable, "-c", textwrap.dedent(SCRIPT), script, str(out), devices, "1" * killed]
+
+
+def _found(out):
+    """(facts, history, predictions) of the one run in `out`."""
     (folder,) = (out / "runs").iterdir()
     facts = json.loads((folder / "facts.json").read_text())
     tables = (pd.read_csv(folder / f"{name}.csv") for name in ("history", "predictions"))
     return facts, *tables
+
+
+def _run(out, devices, **environment):
+    """What was `_found` after one process."""
+    done = subprocess.run(
+        _command(out, devices),
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend(), **PLACES, **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    return _found(out)
+
+
+def _run_on_two_hosts(out, killed=False):
+    """[(exit status, output, errors)] of two processes that train together."""
+    return two_hosts.run([_command(out, "all", killed)] * 2, **PLACES, **ON_JAX)
+
+
+def _assert_alike(one, two):
+    for column in ("loss", "val_loss", "accuracy"):
+        assert np.allclose(one[1][column], two[1][column], rtol=1e-3), column
+    scores = one[2].columns[-10:]
+    assert len(one[2]) == 20
+    assert np.allclose(one[2][scores], two[2][scores], atol=1e-3)
 
 
 @pytest.mark.contract
@@ -67,11 +111,26 @@ def _run(out, devices):
 def test_a_script_trains_on_all_devices_as_on_one(tmp_path):
     one, two = (_run(tmp_path / devices, devices) for devices in ("one", "all"))
     assert (one[0]["devices"], two[0]["devices"]) == (1, 2)
-    for column in ("loss", "val_loss", "accuracy"):
-        assert np.allclose(one[1][column], two[1][column], rtol=1e-3), column
-    scores = one[2].columns[-10:]
-    assert len(one[2]) == 20
-    assert np.allclose(one[2][scores], two[2][scores], atol=1e-3)
+    _assert_alike(one, two)
+
+
+@pytest.mark.slow
+def test_two_hosts_train_as_one_and_go_on_after_a_kill(tmp_path):
+    pytest.importorskip("jax")
+    one = _run(tmp_path / "one", "one", **ON_JAX)
+    out = tmp_path / "two"
+    ended = _run_on_two_hosts(out, killed=True)
+    assert -9 in [status for status, _, _ in ended], ended[0][2][-4000:]
+    kept = [path.name for path in (out / "runs").glob("*/checkpoint/epoch-*")]
+    assert kept == ["epoch-0001"]
+    shutil.rmtree(out / "process-1")  # as if another machine stood in for it
+    (first, table, errors), (second, silent, _) = _run_on_two_hosts(out)
+    assert (first, second) == (0, 0), errors[-4000:]
+    assert "| Swin Transformer Only" in table
+    assert "Swin Transformer Only" not in silent
+    two = _found(out)
+    assert (two[0]["devices"], two[0]["hosts"]) == (2, 2)
+    _assert_alike(one, two)
 
 
 def test_a_run_notes_what_its_training_pictures_look_like_and_no_others(tmp_path):
