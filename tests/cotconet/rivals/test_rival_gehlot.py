@@ -179,7 +179,8 @@ def test_it_learns_and_a_loaded_one_predicts_the_same(tmp_path):
     for picture in pictures[1::2]:
         picture[:] = 255 - (255 - picture) // 4
     labels = np.array(["ALL", "normal"] * 8)
-    model = Gehlot(64, epochs=40, batch_size=4, learning_rate=3e-3, positive="ALL")
+    # Half as many epochs are too few from one start in three: the rate falls too soon.
+    model = Gehlot(64, epochs=80, batch_size=4, learning_rate=3e-3, positive="ALL")
     model.fit(pictures, labels, validation=(pictures, labels))
     assert (model.predict(pictures) == labels).mean() >= 0.9
     assert model.facts_["auxiliary_trained_on"] >= 14
