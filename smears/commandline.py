@@ -133,8 +133,9 @@ def _add_arguments(parser):
     )  # fmt: skip
     parser.add_argument(
         "--devices", choices=("one", "all"), default="one",
-        help="all: train data-parallel on every GPU of this machine, and of the others that "
-        "KERAS_DISTRIBUTION_... names (README, GPU). Default: one",
+        help="all: train LeukocyteNet and its branches data-parallel on every GPU of this machine, "
+        "and of the others that KERAS_DISTRIBUTION_... names (README, GPU); what else there is "
+        "trains on one. Default: one",
     )  # fmt: skip
     parser.add_argument(
         "--jobs", type=positive, default=1, metavar="N",

@@ -26,8 +26,9 @@ ADDRESS, COUNT, NUMBER = (
 
 
 def asked():
-    """Whether the environment names several processes."""
-    return os.environ.get(COUNT, "1") != "1"
+    """Whether the environment names several processes, fully or not."""
+    given = any(os.environ.get(name) for name in (ADDRESS, COUNT, NUMBER))
+    return given and os.environ.get(COUNT) != "1"
 
 
 def join():

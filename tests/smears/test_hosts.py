@@ -76,6 +76,7 @@ def test_two_hosts_agree_and_take_over_what_process_0_has(tmp_path):
     ("given", "message"),
     [
         ({hosts.COUNT: "2"}, f"set {hosts.ADDRESS}, {hosts.NUMBER} too"),
+        ({hosts.ADDRESS: "a:1"}, f"set {hosts.COUNT}, {hosts.NUMBER} too"),
         ({hosts.COUNT: "2", hosts.ADDRESS: "a:1", hosts.NUMBER: "2"}, "from 0 to the second"),
         ({hosts.COUNT: "two", hosts.ADDRESS: "a:1", hosts.NUMBER: "0"}, "whole numbers"),
     ],
@@ -91,6 +92,7 @@ def test_variables_that_lack_or_do_not_fit_are_told(monkeypatch, given, message)
 
 
 def test_tensorflow_is_refused_and_one_process_needs_nobody(monkeypatch, tmp_path):
+    assert not hosts.asked()
     monkeypatch.setenv(hosts.COUNT, "1")
     assert not hosts.asked()
     assert hosts.place() == (0, 1)
