@@ -13,7 +13,9 @@ gradients (smears.parallel). Which process is which stands in Keras's own enviro
 import hashlib
 import json
 import os
+import socket
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,9 @@ from smears import InputError, backend
 ADDRESS, COUNT, NUMBER = (
     f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID")
 )
+
+# Seconds that the others look for process 0, less than the five minutes that it waits for them.
+PATIENCE = 240
 
 
 def asked():
@@ -37,7 +42,7 @@ def join():
     All but process 0 show nothing from here on but their progress and errors.
 
     Raises:
-        InputError: variables that lack or do not fit, another backend than JAX, or nobody there.
+        InputError: variables that lack or do not fit, another backend than JAX, or no process 0.
     """
     number, count = _numbers()
     if backend.load() != "jax":
@@ -47,18 +52,44 @@ def join():
         )
     import keras
 
+    print(f"Process {number} of {count} waits for the others, five minutes.", file=sys.stderr)
+    if number:
+        _find(os.environ[ADDRESS])
     # Else Keras would draw one with all processors of all hosts.
     backend.seed(0)
     try:
         keras.distribution.initialize()
-    except (RuntimeError, ValueError) as problem:
-        raise InputError(
-            f"Process {number} of {count} found no process 0 at {os.environ[ADDRESS]}: start the "
-            f"same command on every host, within five minutes ({problem})."
-        ) from problem
-    print(f"Process {number} of {count}, {os.environ[ADDRESS]}.", file=sys.stderr)
+    except ValueError as problem:
+        raise InputError(f"{ADDRESS}, {COUNT}: {problem}") from problem
+    print("All are here.", file=sys.stderr)
     if number:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
+
+
+def _find(addresses):
+    """Wait until process 0 listens; JAX would end this process without a word of why.
+
+    Raises:
+        InputError: no address, or nobody there for `PATIENCE` seconds.
+    """
+    address = addresses.split(",")[0]
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(
+            f"{ADDRESS}={addresses}: give the address and port of process 0, a.b.c.d:1234"
+        )
+    late = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+            return
+        except (OSError, OverflowError) as problem:
+            if time.monotonic() > late:
+                raise InputError(
+                    f"No process 0 at {address} ({problem}): start the same command on every host "
+                    "within five minutes, and let the hosts reach that port."
+                ) from problem
+            time.sleep(0.2)
 
 
 def _numbers():

@@ -109,6 +109,19 @@ def test_tensorflow_is_refused_and_one_process_needs_nobody(monkeypatch, tmp_pat
         hosts.join()
 
 
+@pytest.mark.parametrize(
+    ("address", "message"), [("10.0.0.1", "address and port"), ("127.0.0.1:1", "No process 0")]
+)
+def test_a_process_0_that_is_not_there_is_told(monkeypatch, address, message):
+    given = {hosts.ADDRESS: address, hosts.COUNT: "2", hosts.NUMBER: "1"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("smears.backend.load", lambda: "jax")
+    monkeypatch.setattr(hosts, "PATIENCE", 0)
+    with pytest.raises(InputError, match=message):
+        hosts.join()
+
+
 def test_hosts_share_each_batch_and_together_see_all_of_it():
     pixels = np.random.default_rng(0).integers(0, 255, (10, 4, 4, 3), np.uint8)
 
