@@ -71,7 +71,7 @@ def write(path, title, verdict, facts, products, problems=(), waiting=()):
         if texts:
             items = "".join(f"<li>{escape(text)}</li>" for text in texts)
             body.append(f'<div class="problem"><b>{heading}</b><ul>{items}</ul></div>')
-    links = [(_anchor(product), product.study.title) for product in products]
+    links = [(_anchor(product), product.title) for product in products]
     links.append(("trainings", "The trainings behind them"))
     contents = "".join(f'<li><a href="#{a}">{escape(text)}</a></li>' for a, text in links)
     body.append(f"<nav><h2>Contents</h2><ol>{contents}</ol></nav>")
@@ -164,7 +164,7 @@ def _anchor(product):
 
 
 def _section(product):
-    title = escape(product.study.title)
+    title = escape(product.title)
     parts = [f'<section id="{_anchor(product)}"><h2>{title}</h2>']
     if product.table is not None:
         parts.append(f'<div class="wide">{html_table(product.table)}</div>')

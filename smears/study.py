@@ -120,6 +120,11 @@ class Results:
         return self.material.name
 
     @property
+    def title(self):
+        """The study's, and what it is made on here, for it may name the paper's own data."""
+        return self.study.title + (f" (here: {self.data})" if self.study.needs_data else "")
+
+    @property
     def refused(self):
         """Why the method cannot be run on this data, or ""."""
         return self.study.recipe.refuse(self.classes) if self.study.needs_data else ""
@@ -349,12 +354,14 @@ class Product:
     """A finished table or figure.
 
     Args:
-        study: what it is of. table: DataFrame of texts, None for a figure. lines: its caption.
+        study, title: what it is of. table: DataFrame of texts, None for a figure. lines: its
+            caption.
         paths: the files written. runs: dict label -> list of Run. missing: dict label -> why a
             row was not run. seconds: how long it took now, trainings included.
     """
 
     study: Study
+    title: str
     table: pd.DataFrame | None
     lines: list[str]
     paths: list[Path]
@@ -385,12 +392,14 @@ def produce(results, after=None):
     lines += [results.verdict()] if study.needs_data else []
     stem = f"{study.paper}_{study.name.lower().replace(' ', '')}_{commandline.stem(options)}"
     if study.table:
-        paths = reports.write(made, study.title, lines, options.out / "tables", stem)
+        paths = reports.write(made, results.title, lines, options.out / "tables", stem)
     else:
         paths = reports.save_figure(made, lines, options.out / "figures", stem)
     seconds = time.perf_counter() - began
     table = made if study.table else None
-    return Product(study, table, lines, paths, results.runs, results.missing, seconds)
+    return Product(
+        study, results.title, table, lines, paths, results.runs, results.missing, seconds
+    )
 
 
 def main(*studies, argv=None):
@@ -429,7 +438,7 @@ def _show(study, results):
     if study.needs_data:
         print("\n".join(results.material.opening))
     made = produce(results)
-    print(f"\n## {study.title}\n")
+    print(f"\n## {made.title}\n")
     if study.table:
         print(reports.markdown(made.table) + "\n")
     print("\n".join(f"- {line}" for line in made.lines))
