@@ -164,7 +164,8 @@ def test_the_paper_s_table_alone_is_made_when_only_its_rows_are_asked_for(tmp_pa
     studies = [COMPARISON, replace(ALLIDB2, recipe=STANDIN)]
     main(*studies, argv=["--profile", "quick", "--out", str(tmp_path), "--rows", "CoTCoNet"])
     printed = capsys.readouterr().out
-    assert "## CoTCoNet, Table 5: six methods and CoTCoNet on ALL-IDB2 (here: drawn smears)" in printed
+    title = "## CoTCoNet, Table 5: six methods and CoTCoNet on ALL-IDB2 (here: drawn smears)"
+    assert title in printed
     assert "## LeukocyteNet" not in printed
 
 
