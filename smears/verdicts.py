@@ -40,9 +40,10 @@ def better(results, claim, paper):
 
     Args:
         results: folder with a folder of runs for each set of results.
-        claim: dict with folder, first and second (each {name, settings}: the runs whose settings
-            hold all of these), published, {table, column, rows: [first, second]} of the same
-            difference in the paper, and perhaps note, a sentence, and beside, see `untestable`.
+        claim: dict with folder, first and second (each {name, row, settings}: the runs whose
+            settings hold all of these, and the paper's row for them; second may be a list, of
+            which the most accurate is taken that has runs), published, {table, column} of those
+            rows, and perhaps note, a sentence, and beside, see `untestable`.
         paper: smears.published.Paper.
 
     Returns:
@@ -52,30 +53,47 @@ def better(results, claim, paper):
         InputError: no such runs, no seed that both have, or runs of several rows.
     """
     folder = Path(results) / claim["folder"]
-    tables = [_predictions(folder, claim[side]["settings"]) for side in ("first", "second")]
+    sides = [claim["first"], claim["second"]]
+    if isinstance(claim["second"], list):
+        sides[1] = _best(folder, claim["second"])
+    names = [side["name"] for side in sides]
+    tables = [_predictions(folder, side["settings"]) for side in sides]
     seeds = sorted(set(tables[0]) & set(tables[1]))
     if not seeds:
-        names = [claim[side]["name"] for side in ("first", "second")]
         raise InputError(f"{folder}: {' and '.join(names)} have no seed in common: train one.")
     both = [confusions([table[seed] for seed in seeds], "test") for table in tables]
     gain, low, high = statistics.difference_by_subject(*both, _accuracy)
     half = (high - low) / 2
     accuracies = [100 * _accuracy(stack.sum((0, 1))) for stack in both]
     p = statistics.mcnemar(statistics.right_apart(*both))
-    theirs = _published(paper, **claim["published"])
+    theirs = _published(paper, **claim["published"], rows=[side["row"] for side in sides])
 
     def told(limit):
         return MET if gain > limit else NOT_MET if theirs - gain > limit else NOT_TESTABLE
 
     evidence = (
-        f"{claim['first']['name']} {accuracies[0]:.1f}%, {claim['second']['name']} "
-        f"{accuracies[1]:.1f}%: {_points(gain, low, high)}, published {100 * theirs:+.1f}; "
-        f"p = {p:.2g}; {_on(both[0], claim['folder'])}."
+        f"{names[0]} {accuracies[0]:.1f}%, {names[1]} {accuracies[1]:.1f}%: "
+        f"{_points(gain, low, high)}, published {100 * theirs:+.1f}; p = {p:.2g}; "
+        f"{_on(both[0], claim['folder'])}."
     )
     return Verdict(
         told(half), _sentences(evidence, claim.get("note"), *_beside(results, claim)),
         _tolerance(half, len(seeds)), _firm(half, told),
     )  # fmt: skip
+
+
+def _best(folder, sides):
+    """The one with the most accurate runs, over its seeds; its name tells of how many."""
+    found = []
+    for side in sides:
+        if _runs(folder, side["settings"]):
+            stack = confusions(list(_predictions(folder, side["settings"]).values()), "test")
+            found.append((_accuracy(stack.sum((0, 1))), side))
+    if not found:
+        names = ", ".join(side["name"] for side in sides)
+        raise InputError(f"{folder} has no finished run of any of {names}")
+    _, best = max(found, key=lambda pair: pair[0])
+    return {**best, "name": f"{best['name']} (the best of {len(found)} that were run)"}
 
 
 def kept_apart(results, claim):
@@ -221,10 +239,12 @@ def _firm(tolerance, told):
 
 
 def _predictions(folder, wanted):
-    """Dict seed -> predictions of all folds of these `_runs`."""
+    """Dict seed -> predictions of all folds of these `_runs`; InputError where there are none."""
     found = {}
     for run in _runs(folder, wanted):
         found.setdefault(run.settings["seed"], []).append(run)
+    if not found:
+        raise InputError(f"{folder} has no finished run with the settings {wanted}")
     return {seed: _joined(runs) for seed, runs in found.items()}
 
 
@@ -238,8 +258,6 @@ def _runs(folder, wanted):
         run = Run.read(path.parent)
         if run.finished and all(run.settings.get(key) == value for key, value in wanted.items()):
             found.append(run)
-    if not found:
-        raise InputError(f"{folder} has no finished run with the settings {wanted}")
     return found
 
 

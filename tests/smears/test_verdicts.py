@@ -28,9 +28,10 @@ def _store(root, name, right, seed=0, count=200, **settings):
 
 def _claim(first, second, **more):
     return {
-        "folder": "set", "first": {"name": first, "settings": {"model": first, **more}},
-        "second": {"name": second, "settings": {"model": second}},
-        "published": {"table": 7, "column": "accuracy", "rows": ["all", "less"]},
+        "folder": "set",
+        "first": {"name": first, "row": "all", "settings": {"model": first, **more}},
+        "second": {"name": second, "row": "less", "settings": {"model": second}},
+        "published": {"table": 7, "column": "accuracy"},
     }  # fmt: skip
 
 
@@ -74,6 +75,18 @@ def test_what_fits_the_published_gain_and_none_is_not_testable(tmp_path):
     found = _better(tmp_path, _claim("poor", "good"), published=0.005)
     assert found.result == verdicts.NOT_MET
     assert found.firmness == "not testable here at twice of it"
+
+
+def test_of_several_the_best_that_was_run_is_taken(tmp_path):
+    for name, right in (("good", 190), ("poor", 100), ("fair", 150)):
+        _store(tmp_path, name, right)
+    _store(tmp_path, "fair", 130, seed=1)
+    claim = _claim("good", "poor")
+    sides = [_claim("good", name)["second"] for name in ("poor", "fair", "absent")]
+    found = _better(tmp_path, {**claim, "second": sides})
+    assert "good 95.0%, fair (the best of 2 that were run) 75.0%: +20.0 points" in found.evidence
+    with pytest.raises(InputError, match="any of absent"):
+        _better(tmp_path, {**claim, "second": sides[2:]})
 
 
 def test_seeds_are_paired_and_settings_choose_the_runs(tmp_path):
