@@ -31,6 +31,12 @@ ABLATION = Study(
             "model": "VGG19 Only",
             "head": "pooled_alpha_dropout",
         },
+        "VGG19 Only, fine-tuned at 1e-4, flips and quarter turns": {
+            "model": "VGG19 Only",
+            "head": "pooled",
+            "learning_rate": 1e-4,
+            "augment": "turns",
+        },
         "LeukocyteNet (VGG19+Swin)": {},
         # Not the paper's: what its strong zooms and shears cost or bring (D19).
         "LeukocyteNet, flips and quarter turns": {"augment": "turns"},
