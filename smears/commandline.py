@@ -227,6 +227,8 @@ def _finish(parser, options):
     if options.devices == "all" and hosts.asked():
         if options.jobs > 1:
             parser.error("--jobs: several hosts train one row at a time; leave one of the two out")
+        if options.finished:
+            parser.error("--finished trains nothing: leave --devices out, on one host")
         try:
             hosts.join()
         except InputError as problem:

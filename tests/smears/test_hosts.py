@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import two_hosts
 
-from smears import InputError, hosts
+from smears import InputError, commandline, hosts
 from smears.pictures import Pictures
 
 TOGETHER = """
@@ -120,6 +120,15 @@ def test_a_process_0_that_is_not_there_is_told(monkeypatch, address, message):
     monkeypatch.setattr(hosts, "PATIENCE", 0)
     with pytest.raises(InputError, match=message):
         hosts.join()
+
+
+@pytest.mark.parametrize("given", [["--jobs", "2"], ["--finished"]])
+def test_what_hosts_cannot_do_together_is_refused_before_they_meet(monkeypatch, capsys, given):
+    monkeypatch.setenv(hosts.COUNT, "2")
+    monkeypatch.setattr(hosts, "join", lambda: pytest.fail("they met"))
+    with pytest.raises(SystemExit):
+        commandline.parse([], ["--profile", "quick", "--devices", "all", *given])
+    assert f"error: {given[0]}" in capsys.readouterr().err
 
 
 def test_hosts_share_each_batch_and_together_see_all_of_it():
