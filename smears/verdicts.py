@@ -153,11 +153,11 @@ def _beside(results, claim):
     for near in claim.get("beside", []):
         folder, part = Path(results) / near["folder"], "test"
         if "external" in near:
-            part, runs = "external", _runs(folder, near["settings"])
-            paths = [run.folder / f"external-{near['external']}.csv" for run in runs]
+            part, name = "external", f"external-{near['external']}.csv"
+            paths = [run.folder / name for run in _runs(folder, near["settings"])]
             tables = [read_predictions(path) for path in paths if path.exists()]
             if not tables:
-                raise InputError(f"{folder} has no run with such a file as {paths[0]}")
+                raise InputError(f"{folder}, {near['settings']}: no run with such a file as {name}")
         else:
             tables = list(_predictions(folder, near["settings"]).values())
         percents = [100 * x for x in interval(tables, part, "accuracy")]

@@ -30,15 +30,14 @@ SCRIPT = """
     import os, runpy, sys
 
     script, out, devices, killed = sys.argv[1:]
-    if "KERAS_DISTRIBUTION_NUM_PROCESSES" in os.environ:
-        pass
-    elif os.environ["KERAS_BACKEND"] == "tensorflow":
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
         import tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, parts)
-    else:
-        os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    elif "KERAS_DISTRIBUTION_NUM_PROCESSES" not in os.environ:
+        flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+        os.environ["XLA_FLAGS"] = flags
     from leukocytenet import recipe
     from smears import backend, training
 

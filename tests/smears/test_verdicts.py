@@ -168,8 +168,9 @@ def test_pictures_of_another_source_are_told_of_the_runs_that_were_tried_on_them
     for seed in (0, 1):
         _store(tmp_path, "good", 190, seed)
     near = {"name": "Others", "folder": "set", "settings": {"model": "good"}, "external": "abc"}
-    with pytest.raises(InputError, match=r"no run with such a file as .*external-abc\.csv"):
-        verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]})
+    for asked in (near, {**near, "settings": {"model": "absent"}}):
+        with pytest.raises(InputError, match=r"no run with such a file as .*external-abc\.csv"):
+            verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [asked]})
     run = next((tmp_path / "set" / "runs").glob("good-1-*"))
     table = pd.read_csv(run / "predictions.csv")
     table = table[table.index >= 150].assign(part="external")
