@@ -149,7 +149,8 @@ def last_layer(results):
     task = results.material.task()
     rows = {part: task.catalogue.iloc[task.positions(part)] for part in ("train", "test")}
     # As HDLC saw them: rebuilt from others. `describe` would find each in the graph, as itself.
-    learnt = fitting.search_space(task, results.runs["CoTCoNet"][0])[0][: len(rows["train"])]
+    space = fitting.search_space(task, results.runs["CoTCoNet"][0], results.options.finished)
+    learnt = space[0][: len(rows["train"])]
     shown = {"train": learnt[:, model.support_], "test": model.describe(_read(rows["test"]))}
     points = {part: inner.predict(x, verbose=0) for part, x in shown.items()}
     labels = {part: (found["label"] == positive).to_numpy() for part, found in rows.items()}

@@ -75,7 +75,7 @@ def _fit(task, run, only_kept=False):
         Files(part["train"]), part["train"]["label"].to_numpy(),
         groups=part["train"]["subject"].to_numpy() if not task.paper_split else None,
         validation=(Files(part["validation"]), part["validation"]["label"].to_numpy()),
-        synthetic=(made["train"], side) if task.paper_split and s["synthesise"] else None,
+        synthetic=(label, made["train"], side) if task.paper_split and s["synthesise"] else None,
     )  # fmt: skip
     return model, part, made, label
 

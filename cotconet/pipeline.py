@@ -128,9 +128,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                 split of the selection.
             validation: (pictures, y), for early stopping; None: a fifth of the pictures, whole
                 subjects, is taken for it.
-            synthetic: (uint8 (m, size, size, 3) of the smaller class, side of the square in which
-                cells are cut out), from `synthesised`, to be used instead of what the training
-                part alone would give (the paper's protocol, C29).
+            synthetic: (label, uint8 (m, size, size, 3), side) as `synthesised` gives them, all
+                its cells or some: used instead of what the training part alone would give (the
+                paper's protocol, C29).
 
         Raises:
             InputError: not two classes, unequal lengths, or a class too small for a stage.
@@ -144,7 +144,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         if synthetic is None:
             self._learn_scale(pictures)
         else:
-            synthetic, self.side_ = synthetic
+            label, synthetic, self.side_ = synthetic
+            synthetic = int(label == self.positive_), synthetic
         real, seen = self._prepared(pictures), self._prepared(validation[0])
         store, codes, groups = self._balanced(real, codes, groups, synthetic)
         self._learn_features(store, codes, seen, held)
@@ -480,14 +481,19 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         return path, run.folder.name
 
     def _balanced(self, real, codes, groups, synthetic):
-        """Training cells with the synthetic ones behind them: ((path, key), codes, groups)."""
+        """Training cells with the synthetic ones behind them: ((path, key), codes, groups).
+
+        `synthetic`: (their code, cells), or None to make them of the training cells.
+        """
         from cotconet import synthesis
 
         began = time.perf_counter()
         label, count = synthesis.to_parity(codes)
         if synthetic is not None:
-            path, key = self._kept(synthetic) if len(synthetic) else (None, "")
-            count = len(synthetic)
+            # The smaller class of all pictures, which of the training part alone may be another.
+            label, cells = synthetic
+            path, key = self._kept(cells) if len(cells) else (None, "")
+            count = len(cells)
         elif self.synthesise is None or not count:
             count = 0
         else:

@@ -1,4 +1,4 @@
-"""`python -m cotconet.predict --model RUN IMAGES...`: the trained pipeline on new pictures."""
+"""`python -m cotconet.predict --model RUN IMAGES...`: the tables' networks on new pictures."""
 
 import sys
 
@@ -16,34 +16,36 @@ def main(argv=None):
 
 
 class Pipeline:
-    """A finished run's CoTCoNet, as `smears.predict` and `smears.explain.lime` ask for it.
+    """A finished run's method, as `smears.predict` and `smears.explain.lime` ask for it.
 
-    It has no `size`: cells are cut out of pictures of any size, so none is resized before.
+    It has no `size`: each takes pictures of any size, so none is resized before.
 
     Args:
-        run: finished smears.runs.Run of `cotconet.fitting`.
+        run: finished smears.runs.Run of `cotconet.fitting` or `cotconet.rivals.fitting`.
 
     Raises:
-        InputError: a run that is not finished, or of another method.
+        InputError: a run that is not finished, or of another paper.
     """
 
     def __init__(self, run):
+        from cotconet import rivals
         from cotconet.pipeline import CoTCoNet
 
         if not run.finished or not (run.folder / "model" / "settings.json").exists():
             raise InputError(
-                f"{run.folder} is no finished run of CoTCoNet with its networks (model/), without "
-                "which results may be kept: give one that `table5.py --paper cotconet` names, or "
-                "train it anew with another --out."
+                f"{run.folder} is no finished run of CoTCoNet's tables with its networks "
+                "(model/), without which results may be kept: give one that `table5.py --paper "
+                "cotconet` names, or train it anew with another --out."
             )
-        self.model = CoTCoNet.load(run.folder / "model")
+        load = rivals.load if "method" in run.settings else CoTCoNet.load
+        self.model = load(run.folder / "model")
         self.classes = tuple(run.facts["classes"])
         found = calibration.of(run.predictions)
         self.temperature = found["temperature"]
         self.about = {"run": run.folder.name, "facts": run.facts, "calibration": found}
 
     def scores(self, pictures):
-        """The pipeline's own probabilities, float (n, 2), of uint8 (h, w, 3) RGB pictures."""
+        """The method's own probabilities, float (n, 2), of uint8 (h, w, 3) RGB pictures."""
         order = [self.model.classes_.tolist().index(name) for name in self.classes]
         return np.asarray(self.model.predict_proba(list(pictures)))[:, order]
 

@@ -107,9 +107,10 @@ class Comparison:
     @cached_property
     def test(self):
         """Cells of the test part."""
-        return self._cells("test")
+        return self.cells("test")
 
-    def _cells(self, part):
+    def cells(self, part):
+        """Cells of a part, "train", "validation" or "test"."""
         return Cells(self.frame[(self.parts == part).to_numpy()].reset_index(drop=True))
 
     def train(self):
@@ -129,7 +130,7 @@ class Comparison:
         run = Run(self.options.out / "runs", f"{method} seed {seed}", settings)
         if not (run.folder / "scores.csv").exists():
             model = self._untrained(kind, seed)
-            train, held = self._cells("train"), self._cells("validation")
+            train, held = self.cells("train"), self._cells("validation")
             model.fit(
                 train.images, train.masks, run, validation=(held.images, held.masks),
                 augmenter=None if getattr(model, "frozen", False) else AUGMENTER,

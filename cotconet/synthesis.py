@@ -42,7 +42,7 @@ def to_parity(labels):
 
 
 def train(
-    pictures, run, *, size=256, width=1024, epochs, batch_size=64, loss="non-saturating",
+    pictures, run, *, size=256, width=1024, epochs=200, batch_size=64, loss="non-saturating",
     batch_norm=True, seed=0, turns=True, every=10,
 ):  # fmt: skip
     """Train a LeuGAN in a run folder, or go on where a killed run ended, or load a finished one.
@@ -55,7 +55,7 @@ def train(
             That no picture of another part is among them is the caller's duty.
         run: smears.runs.Run; its settings are the caller's and should name all of this.
         size, width, loss, batch_norm: see `LeuGAN`. Pictures of another side are resized.
-        epochs: passes over the pictures.
+        epochs: passes over the pictures (assumed, C12).
         batch_size: at most; an epoch is cut into batches of about equal size (assumed: 64, C12).
         seed: of weights, order and noise.
         turns: show real pictures flipped and turned by quarters, for a cell has no up and few

@@ -25,7 +25,9 @@ def main():
     parser.add_argument(
         "--columns", type=commandline.positive, default=6, help="pictures a class. Default: 6"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the choice. Default: 0")
+    parser.add_argument(
+        "--seed", type=commandline.natural, default=0, help="of the choice. Default: 0"
+    )
     commandline.add_places(parser)
     options = parser.parse_args()
     with exits():

@@ -51,7 +51,7 @@ def main():
 
 def _arguments(parser):
     parser.add_argument(
-        "--rates", nargs="+", type=float, metavar="RATE", default=list(RATES),
+        "--rates", nargs="+", type=commandline.above_zero, metavar="RATE", default=list(RATES),
         help="Adam's highest rate, after the warm-up. Default: "
         + " ".join(f"{rate:g}" for rate in RATES),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from smears import InputError, colour, reports
+from smears.commandline import place
 from smears.study import exits
 
 RESULTS = Path(__file__).parent / "results"
@@ -16,7 +17,7 @@ CELL = re.compile(r"([\d.]+) \((?:([\d.]+)–([\d.]+)|–)\)")
 
 
 def main(argv=None):
-    """Read the tables, draw them, write PNG and PDF."""
+    """Read the tables, draw them, write the picture."""
     parser = argparse.ArgumentParser(
         description="Draw the accuracies of every table below a folder of results, each with its "
         "95% interval, beside what six colour numbers reach and what the papers publish of their "
@@ -27,6 +28,10 @@ def main(argv=None):
         "--results", type=Path, default=RESULTS, metavar="FOLDER",
         help="what is searched. Default: the results that come with this code",
     )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER",
+        help="where overview.png is written. Default: the folder that is searched",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     with exits():
         panels = read(options.results)
@@ -35,7 +40,7 @@ def main(argv=None):
                 f"{options.results}: no table with an accuracy of ours. Make one with "
                 "experiments/table5.py --data NAME:PATH --out FOLDER."
             )
-        path = options.results / "overview.png"
+        path = place(options.out or options.results) / "overview.png"
         draw(panels).savefig(path, dpi=110)
     print(f"Written: {path}")
 
@@ -112,16 +117,16 @@ def _pairs(panels):
 
 def _panel(axis, title, rows):
     axis.set_title(title, fontsize=10, loc="left")
-    for place, (label, published, value, low, high) in enumerate(rows):
+    for line, (label, published, value, low, high) in enumerate(rows):
         color = OTHERS
         if label in colour.CLASSIFIERS:
             color = COLOUR_ONLY
         elif label.startswith(title.split(",")[0]):
             color = OURS
         error = [[max(value - low, 0)], [max(high - value, 0)]]
-        axis.errorbar(value, place, xerr=error, fmt="o", color=color, ms=5, capsize=2)
+        axis.errorbar(value, line, xerr=error, fmt="o", color=color, ms=5, capsize=2)
         if published is not None:
-            axis.plot(published, place, "D", ms=4, mfc="none", color=PUBLISHED, zorder=0)
+            axis.plot(published, line, "D", ms=4, mfc="none", color=PUBLISHED, zorder=0)
     axis.set_yticks(range(len(rows)), [_short(label) for label, *_ in rows], fontsize=8)
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlim(0, 1.02)

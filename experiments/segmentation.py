@@ -31,7 +31,9 @@ def main():
         "--methods", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="METHOD",
         help="only these, of: " + ", ".join(METHODS),
     )  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=1, help="trainings. Default: 1")
+    parser.add_argument(
+        "--seeds", type=commandline.positive, default=1, help="trainings. Default: 1"
+    )
     parser.add_argument(
         "--weights", type=Path, metavar="FOLDER",
         help="keras-hub preset folder of SAM, for machines without network",
@@ -39,7 +41,7 @@ def main():
     commandline.add_places(parser)
     options = parser.parse_args()
     options.data = options.data or ["drawn"]
-    options.seeds = list(range(max(1, options.seeds)))
+    options.seeds = list(range(options.seeds))
     if options.weights and not options.weights.is_dir():
         parser.error(f"--weights {options.weights}: no folder")
     with exits():

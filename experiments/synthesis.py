@@ -18,7 +18,10 @@ def main():
         material = Material(options, recipe)
         for note in material.catalogue.attrs.get("notes", []):
             print(note)
-        print(material.splits[options.fold][1].line)
+        count = len(material.splits)
+        if options.fold > count:
+            raise InputError(f"--fold {options.fold}: give a number from 1 to {count}.")
+        print(material.splits[options.fold - 1][1].line)
         table, lines, paths = _report(material, options)
     print(f"\n{reports.markdown(table)}\n\n" + "\n".join(f"- {line}" for line in lines))
     print("\nWritten: " + ", ".join(str(path) for path in paths))
@@ -30,7 +33,7 @@ def _options():
         "synthesise, and report how real the pictures are: told apart by a classifier, kernel "
         "distance, variety, copies of training pictures. Without arguments: drawn smears, quick. "
         "A finished network is read from disk, a killed training resumed.",
-        epilog="Example:  --data cnmc:/data/C-NMC_Leukemia --folds 5 --fold 1 --profile laptop",
+        epilog="Example:  --data cnmc:/data/C-NMC_Leukemia --folds 5 --fold 2 --profile laptop",
     )
     parser.add_argument(
         "--data", action="append", metavar="NAME[:PATH]",
@@ -50,21 +53,45 @@ def _options():
         help="what must not stand on two sides. Default: subject",
     )
     parser.add_argument(
-        "--folds", type=int, default=0, help="take a fold of so many. Default: none"
+        "--folds", type=commandline.folds, default=0, metavar="N|official",
+        help="take a fold of so many. Default: none",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fold", type=commandline.positive, default=1, help="which, from 1 on. Default: 1"
     )
-    parser.add_argument("--fold", type=int, default=0, help="which, from 0 on. Default: 0")
-    parser.add_argument("--epochs", type=int, help="another number than the profile's")
+    parser.add_argument(
+        "--epochs", type=commandline.positive, help="another number than the profile's"
+    )
     parser.add_argument(
         "--discriminator", choices=("batch-norm", "dropout"), default="batch-norm",
         help="what steadies it (DEVIATIONS.md, C11). Default: batch-norm",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of the training. Default: 0")
+    parser.add_argument(
+        "--seed", type=commandline.natural, default=0, help="of the training. Default: 0"
+    )
     commandline.add_places(parser)
     options = parser.parse_args()
     options.data = options.data or ["drawn"]
-    if not 0 <= options.fold < max(options.folds, 1):
-        parser.error(f"--fold {options.fold}: give a number from 0 to {max(options.folds, 1) - 1}")
     return options
+
+
+def _stem(options):
+    """What the files are named: all that was asked for and is not usual."""
+    parts = ["synthesis", commandline.stem(options)]
+    if options.folds:
+        parts.append(f"fold-{options.fold}")
+    if options.epochs:
+        parts.append(f"{options.epochs}-epochs")
+    if options.discriminator != "batch-norm":
+        parts.append(options.discriminator)
+    if options.seed:
+        parts.append(f"seed-{options.seed}")
+    return "_".join(parts)
+
+
+def _fold(material, options):
+    """Which fold, for a caption; "" of a single split."""
+    return f", fold {options.fold} of {len(material.splits)}" if options.folds else ""
 
 
 def _report(material, options):
@@ -76,7 +103,7 @@ def _report(material, options):
     if options.epochs:
         settings["epochs"] = options.epochs
     settings["batch_norm"] = options.discriminator == "batch-norm"
-    parts, _, split = material.splits[options.fold]
+    parts, _, split = material.splits[options.fold - 1]
     frame, classes = material.catalogue, material.classes
     if recipe.refuse(classes):
         raise InputError(recipe.refuse(classes))
@@ -101,14 +128,13 @@ def _report(material, options):
     lines = [
         f"LeuGAN on {classes[label]} of {material.name}: {settings['size']} px, width "
         f"{settings['width']}, {options.discriminator}, {settings['epochs']} epochs, seed "
-        f"{options.seed}; {options.profile} profile; trained on {run.hardware or hardware()}.",
+        f"{options.seed}{_fold(material, options)}; {options.profile} profile; trained on "
+        f"{run.hardware or hardware()}.",
         f"Training pictures of {known[0]} subjects, held-out ones of {known[1]}; {count} synthetic "
         "pictures would bring the class to parity.",
         *lines,
     ]
-    stem = f"synthesis_{'-'.join(map(sources.short, options.data))}_{options.profile}"
-    if not settings["batch_norm"]:
-        stem += "_dropout"
+    stem = _stem(options)
     grid = options.out / "figures" / f"{stem}_samples.png"
     images.save(images.tile(made[:64]), grid)
     drawn = realism.figure(train, held_out, made, found["memorised"]["nearest"])

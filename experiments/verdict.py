@@ -6,8 +6,9 @@ from pathlib import Path
 import yaml
 
 from smears import forensics, published, reports, verdicts
-from smears.commandline import ROOT
+from smears.commandline import ROOT, place
 from smears.runs import write_whole
+from smears.study import exits
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
 RESULTS = Path(__file__).parent / "results"
@@ -26,8 +27,10 @@ def main(argv=None):
         help="where REPRODUCTION.md is written. Default: the checkout",
     )  # fmt: skip
     options = parser.parse_args(argv)
+    with exits():
+        folder = place(options.out)
     parts = [_paper(package, claims) for package, claims in read().items()]
-    page = options.out.expanduser().resolve() / "REPRODUCTION.md"
+    page = folder / "REPRODUCTION.md"
     write_whole(page, INTRODUCTION + "\n".join(parts))
     print(f"Written: {page}")
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from smears import metrics
 from smears.runs import classes_of
@@ -21,9 +22,7 @@ def scale(probabilities, temperature):
     Returns:
         float64 (n, k), rows that sum to 1.
     """
-    logits = np.log(np.maximum(probabilities, SMALLEST)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return softmax(np.log(np.maximum(probabilities, SMALLEST)) / temperature, axis=1)
 
 
 def fit(labels, probabilities):

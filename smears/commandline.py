@@ -109,7 +109,8 @@ def _add_arguments(parser):
         "--profile", choices=PROFILES,
         help="quick: minutes on two cores, small pictures and few epochs; laptop: real images "
         "on a CPU within hours; paper: sizes and epochs as published, for a GPU. The method is "
-        "the same in all. Default: paper with a GPU, else quick",
+        "the same in all; CoTCoNet's networks start pretrained in paper alone. Default: paper "
+        "with a GPU, else quick",
     )  # fmt: skip
     parser.add_argument(
         "--seeds", type=positive, metavar="N",
@@ -122,7 +123,7 @@ def _add_arguments(parser):
         "Default: subject",
     )  # fmt: skip
     parser.add_argument(
-        "--folds", type=_folds, default=0, metavar="N|official",
+        "--folds", type=folds, default=0, metavar="N|official",
         help="cross-validate: N trainings a row, each picture tested once; official takes the "
         "folds that the data set names (C-NMC). Default: one split",
     )  # fmt: skip
@@ -211,7 +212,26 @@ def positive(text):
     return int(text)
 
 
-def _folds(text):
+def natural(text):
+    """A whole number from 0 on, as a type of argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 0 on")
+    return int(text)
+
+
+def above_zero(text):
+    """A number above 0, as a type of argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number above 0")
+    return value
+
+
+def folds(text):
+    """A number of folds, or "official", as a type of argparse."""
     if text == "official":
         return text
     if not text.isdecimal() or int(text) < 3:
@@ -224,6 +244,10 @@ def _finish(parser, options):
     options.data = options.data or ["drawn"]
     if options.folds and options.split == "paper":
         parser.error("--folds: the papers' own protocol is one split; leave one of the two out")
+    if options.folds and options.external:
+        parser.error(
+            "--external: the networks of one split are tested on other data; leave --folds out"
+        )
     if options.devices == "all" and hosts.asked():
         if options.jobs > 1:
             parser.error("--jobs: several hosts train one row at a time; leave one of the two out")

@@ -4,13 +4,7 @@ Rows of a confusion matrix are true classes, columns predicted ones.
 """
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
-
-
-def confusion(labels, predicted, classes):
-    """Integer matrix (classes, classes) of true against predicted labels 0..classes-1."""
-    return confusion_matrix(labels, predicted, labels=np.arange(classes))
+from sklearn.metrics import roc_auc_score, roc_curve
 
 
 def from_confusion(matrix):
@@ -101,21 +95,6 @@ def _mean(values):
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(-1) / known.sum(-1)
-
-
-def per_class(matrix):
-    """DataFrame with precision, recall, f1 and support, a row a class of one matrix (k, k)."""
-    matrix = np.asarray(matrix, float)
-    hit, true, said = np.diagonal(matrix), matrix.sum(1), matrix.sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return pd.DataFrame(
-            {
-                "precision": hit / said,
-                "recall": hit / true,
-                "f1": 2 * hit / (true + said),
-                "support": true.astype(int),
-            }
-        )
 
 
 def roc(labels, probabilities):

@@ -357,7 +357,13 @@ def _kept(frame, parts, path, by, count):
     """(parts, audit, checksum) of a split, written to its file if that is not there."""
     result = audit(frame, parts, by, count=count)
     if result.failures:
-        raise LeakError("The split leaks or lacks something:\n- " + "\n- ".join(result.failures))
+        told = "The split leaks or lacks something:\n- " + "\n- ".join(result.failures)
+        if count == "official":
+            told += (
+                "\nThese folds are the data set's own: add --split image, whose captions tell what "
+                "they share, or let --folds N make others."
+            )
+        raise LeakError(told)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         table = frame[["sha256", "label"]].assign(part=parts, path=names(frame["path"]))

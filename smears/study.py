@@ -449,9 +449,7 @@ def _show(study, results):
 
 
 def use(made):
-    """The line that predicts with the table's own network; "" where nothing can be predicted.
-
-    The last row that was run is taken: tables end with their method.
+    """The line that predicts with the last row that was run; "" where nothing can be predicted.
 
     Args:
         made: Product.

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cotconet import pipeline
+from cotconet import pipeline, rivals
 from cotconet import predict as command
 from smears import drawn
 from smears.explain import lime
@@ -52,9 +52,32 @@ def test_answers_are_the_pipeline_s_in_the_run_s_order_of_classes(run, tmp_path,
     assert len(list((tmp_path / "o" / "overlays").glob("*_lime.png"))) == 1
 
 
-def test_a_run_of_another_method_is_refused(tmp_path, capsys):
+def test_a_compared_method_answers_too(tmp_path):
+    pictures = [drawn.draw(label, n, n, 64)[0] for n in range(4) for label in ("AML", "Healthy")]
+    labels = np.array(["AML", "Healthy"] * 4)
+    model = rivals.method("jawahar")(size=64, epochs=1, batch_size=4, positive="AML")
+    model.fit(pictures, labels, validation=(pictures, labels))
+    run = Run(
+        tmp_path, "Jawahar", {"model": "Jawahar et al.", "method": "jawahar", "seed": 0, "size": 64}
+    )
+    model.save(run.folder / "model")
+    run.note(classes=["Healthy", "AML"])
+    frame = pd.DataFrame(
+        {"path": [f"/d/{n}.png" for n in range(8)], "subject": "", "label": labels,
+         "source": [str(n) for n in range(8)], "part": ["validation", "test"] * 4}
+    )  # fmt: skip
+    own = model.predict_proba(pictures)[:, ::-1]
+    run.write_predictions(frame, ["Healthy", "AML"], own)
+    Image.fromarray(pictures[0]).save(tmp_path / "a.png")
+    arguments = [str(tmp_path / "a.png"), "--model", str(run.folder), "--out", str(tmp_path / "o")]
+    assert command.main(arguments) == 0
+    table = pd.read_csv(tmp_path / "o" / "predictions.csv")
+    np.testing.assert_allclose(table[["own Healthy", "own AML"]], own[:1], atol=1e-5)
+
+
+def test_a_run_of_another_paper_is_refused(tmp_path, capsys):
     run = Run(tmp_path, "x", {"model": "LeukocyteNet", "seed": 0, "size": 32})
     with pytest.raises(SystemExit) as end:
         command.main(["--model", str(run.folder), "a.png", "--out", str(tmp_path / "o")])
     assert end.value.code == 2
-    assert "no finished run of CoTCoNet with its networks" in capsys.readouterr().err
+    assert "no finished run of CoTCoNet's tables with its networks" in capsys.readouterr().err

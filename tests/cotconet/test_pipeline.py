@@ -1,5 +1,6 @@
 """CoTCoNet whole, on drawn cells in the smallest sizes at which every stage is itself."""
 
+import inspect
 import json
 import shutil
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.svm import SVC
 
-from cotconet import coupled, fitting, given, grafr, leusam, pipeline, preparation, synthesis
+from cotconet import coupled, fitting, given, grafr, hdlc, leusam, pipeline, preparation, synthesis
 from smears import InputError, drawn
 from smears.weights import NotAvailable
 
@@ -309,9 +310,31 @@ def test_in_the_paper_s_protocol_all_cells_are_cut_out_at_one_scale(fitted, cell
     model = pipeline.CoTCoNet(**settings, cache=shutil.copytree(fitted[1], tmp_path / "cache"))
     label, made, side = model.synthesised(*cells[:2])
     assert (label, made.shape, made.dtype) == ("normal", (4, 32, 32, 3), np.uint8)
-    model.fit(*cells, held, synthetic=(made, side + 7))
+    model.fit(*cells, held, synthetic=(label, made, side + 7))
     assert model.side_ == side + 7
     assert model.facts_["synthesised"] == 4
+
+
+def test_synthetic_cells_keep_their_label_though_the_training_part_lacks_the_other(
+    fitted, cells, held, tmp_path
+):
+    """Of all pictures ALL is the smaller class, of the training part alone it need not be."""
+    settings = {**SMALL, "synthesise": "traditional", "select": False, "graph": False}
+    model = pipeline.CoTCoNet(**settings, cache=shutil.copytree(fitted[1], tmp_path / "cache"))
+    _, made, side = model.synthesised(*cells[:2])
+    model.fit(*cells, held, synthetic=("ALL", made, side))
+    _, codes, _, judges = model.search_space_
+    assert codes[~judges].tolist() == [int(model.positive_ == "ALL")] * 4
+
+
+def test_every_stage_has_defaults_for_all_of_its_settings():
+    known = {"pictures", "run", "train", "validation", "architecture", "x", "y", "x_val", "y_val"}
+    for stage in (synthesis.train, coupled.fit_extractor, hdlc.fit_hdlc):
+        needed = {
+            name for name, kind in inspect.signature(stage).parameters.items()
+            if kind.default is kind.empty and kind.kind is not kind.VAR_KEYWORD
+        }  # fmt: skip
+        assert needed <= known
 
 
 def test_captions_name_what_was_trained_and_nothing_else():

@@ -1,5 +1,6 @@
 """Where results go is settled before any work is done for them."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,30 @@ def test_folders_and_lists_give_their_own_names_to_files_and_captions():
     )
     assert commandline.stem(options) == "folder-one-folder-two_quick"
     assert Material(options, None).name == "folder-one + folder-two"
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (commandline.positive, {"1": 1, "12": 12}, ["0", "-1", "1.5", "x"]),
+        (commandline.natural, {"0": 0, "7": 7}, ["-1", "1.5", ""]),
+        (commandline.above_zero, {"1e-4": 1e-4, "2": 2.0}, ["0", "-1", "nan", "inf", "x"]),
+        (commandline.folds, {"3": 3, "official": "official"}, ["2", "-3", "1", "most"]),
+    ],
+)
+def test_numbers_are_taken_or_refused_in_words(kind, good, bad):
+    assert {text: kind(text) for text in good} == good
+    for text in bad:
+        with pytest.raises(argparse.ArgumentTypeError, match="give a"):
+            kind(text)
+
+
+def test_folds_and_external_data_exclude_each_other(capsys):
+    from table4 import ABLATION
+
+    with pytest.raises(SystemExit):
+        commandline.parse([ABLATION], ["--folds", "3", "--external", "zheng:x"])
+    assert "leave --folds out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("inside", ["", "out", "class/out"])

@@ -167,6 +167,17 @@ def test_official_folds_are_taken_where_every_picture_has_one_and_else_refused()
         splits.folds(frame, "official")
 
 
+def test_official_folds_that_leak_are_refused_with_what_to_do(tmp_path):
+    frame = _catalogue(subjects=15)
+    frame["part"] = [f"fold_{number % 3}" for number in range(len(frame))]
+    with pytest.raises(splits.LeakError, match="add --split image"):
+        splits.stored(frame, "mark", tmp_path, count="official")
+    with pytest.raises(splits.LeakError) as made:
+        splits._kept(frame, frame["part"].map({f"fold_{n}": p for n, p in enumerate(splits.PARTS)}),
+                     tmp_path / "x.csv", "subject", 0)  # fmt: skip
+    assert "--split image" not in str(made.value)
+
+
 def test_stored_folds_are_read_back_in_their_order_and_mended_when_one_is_missing(tmp_path):
     frame = _catalogue(subjects=13)
     first = splits.stored(frame, "mark", tmp_path, count=12)

@@ -138,8 +138,7 @@ def test_grouped_confusions_sum_to_the_whole_and_keep_subjects_apart():
     unit = pd.Series(["s2", "s1", "s2", "s10"])
     found = statistics.grouped_confusions(table, ["a", "b"], unit)
     assert found.tolist() == [[[0, 0], [0, 1]], [[0, 1], [0, 0]], [[1, 0], [1, 0]]]  # s1, s10, s2
-    whole = metrics.confusion([0, 1, 1, 0], [0, 1, 0, 1], 2)
-    assert (found.sum(0) == whole).all()
+    assert found.sum(0).tolist() == [[1, 1], [1, 1]]
 
 
 @pytest.mark.parametrize("correct", [5, 12, 20])
