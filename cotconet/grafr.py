@@ -1,5 +1,7 @@
 """GraFR (section 3.4.3, Eq. 10-13): every sample rebuilt from its neighbours in a graph."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -152,18 +154,8 @@ class GraFR:
             for start, queries in self._blocks(X):
                 self._scale(queries)
                 rows = np.arange(start, start + len(queries))
-
-                def barred(first, count, rows=rows):
-                    """Bool (queries, count): nodes from the first on that are no neighbours."""
-                    nodes = np.arange(first, first + count)
-                    no = np.zeros((len(rows), count), bool)
-                    if own and not self.literal:
-                        no |= rows[:, None] == nodes
-                    if codes is not None:
-                        same = codes[rows][:, None] == node_codes[nodes]
-                        no |= same & (codes[rows] >= 0)[:, None]
-                    return no
-
+                people = None if codes is None else codes[rows]
+                barred = partial(self._barred, rows, own, people, node_codes)
                 if everything:
                     beside = X if self.literal and not own else None
                     result = self._mean_of_all(queries, barred, beside)
@@ -181,6 +173,25 @@ class GraFR:
                     result += self.mean_
                 yield start, result
                 bar.update(len(queries))
+
+    def _barred(self, rows, own, people, node_people, first, count):
+        """Bool (queries, count): nodes from the first on that are no neighbours of a query.
+
+        Itself, and those of the same person.
+
+        Args:
+            rows: numbers of the queries (n,). own: whether nodes have the same numbers.
+            people: codes of the queries' persons (n,), below 0 where unknown, and node_people: of
+                all nodes; None: no one is known.
+            first, count: which nodes.
+        """
+        nodes = np.arange(first, first + count)
+        no = np.zeros((len(rows), count), bool)
+        if own and not self.literal:
+            no |= rows[:, None] == nodes
+        if people is not None:
+            no |= (people[:, None] == node_people[nodes]) & (people >= 0)[:, None]
+        return no
 
     def _mean_of_all(self, queries, barred, beside):
         """Eq. 13 over all nodes that are not barred. `beside`: more samples that are nodes."""
