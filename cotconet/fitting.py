@@ -6,6 +6,7 @@ import pandas as pd
 from cotconet import recipe
 from cotconet.pipeline import CoTCoNet
 from cotconet.preparation import Files
+from smears import inspection
 
 # Sets whose pictures are whole fields with several cells.
 FIELDS = {"allidb1", "allidb1-healthy", "snam"}
@@ -35,6 +36,7 @@ def train(task, run):
     run.note(
         **model.facts_ | {"weights": _weights(model)}, classes=list(task.classes),
         synthetic_test=len(made["test"]),
+        training_pictures=inspection.common(Files(part["train"]), run.settings["size"]),
     )  # fmt: skip
     run.write_predictions(
         pd.concat(frames, ignore_index=True), task.classes, np.concatenate(scores)[:, order]

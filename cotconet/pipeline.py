@@ -139,6 +139,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self.facts_ = {"seconds": {}}
         self._open()
         codes, held = self._codes(y), self._codes(validation[1])
+        self._check_synthesis(codes, synthetic)
         self._learn_enhancement(pictures)
         self._learn_masks(pictures)
         if synthetic is None:
@@ -365,6 +366,16 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         if not set(y.tolist()) <= set(self.classes_.tolist()):
             raise InputError(f"validation has other labels than {self.classes_.tolist()}")
         return (y == self.positive_).astype(int)
+
+    def _check_synthesis(self, codes, synthetic):
+        """Refuse too few pictures for LeuGAN now, not after the stages before it."""
+        if self.synthesise != "leugan" or synthetic is not None:
+            return
+        from cotconet import synthesis
+
+        label, _ = synthesis.to_parity(codes)
+        if label is not None:
+            synthesis.enough(int((codes == label).sum()))
 
     def _learn_enhancement(self, pictures):
         """Train MIRNet-v2 on the training pictures, if it is one of the steps."""

@@ -39,6 +39,7 @@ class Pipeline:
             )
         load = rivals.load if "method" in run.settings else CoTCoNet.load
         self.model = load(run.folder / "model")
+        self.inspected = run.settings["size"]
         self.classes = tuple(run.facts["classes"])
         found = calibration.of(run.predictions)
         self.temperature = found["temperature"]

@@ -34,11 +34,25 @@ def to_parity(labels):
     if names.tolist() != [0, 1]:
         raise InputError(
             f"labels of the training part are {names.tolist()}: parity needs both 0 and 1. Check "
-            "the split, or switch synthesis off."
+            "the split."
         )
     if counts[0] == counts[1]:
         return None, 0
     return int(counts.argmin()), int(abs(counts[0] - counts[1]))
+
+
+def enough(count):
+    """Refuse to learn from so few pictures of the smaller class.
+
+    Raises:
+        InputError: fewer than 2.
+    """
+    if count < 2:
+        raise InputError(
+            f"LeuGAN got {count} pictures of the smaller class for training: it needs at least 2, "
+            "and some hundreds to be of use. Add data, or leave it out: table7.py --paper cotconet "
+            '--rows "No Augmentation".'
+        )
 
 
 def train(
@@ -145,11 +159,7 @@ def _checked(pictures, size):
             f"pictures of shape {shape} and type {dtype}: LeuGAN needs uint8 (n, s, s, 3), square "
             "and RGB."
         )
-    if len(pictures) < 2:
-        raise InputError(
-            f"LeuGAN got {len(pictures)} pictures of the smaller class: it needs at least 2, and "
-            "some hundreds to be of use. Add data, or switch synthesis off."
-        )
+    enough(len(pictures))
     if shape[1] != size:
         return np.stack([images.resize(picture, size) for picture in pictures])
     return pictures

@@ -62,6 +62,8 @@ def curves(results):
     runs = results.runs.get("LeukocyteNet", [])
     if not runs:
         return _not_run(results)
+    lost = [run.folder.name for run in runs if run.history.empty]
+    runs = [run for run in runs if not run.history.empty]
     figure, axes = pyplot().subplots(1, 2, figsize=(9, 3.6))
     for axis, title, keys in zip(
         axes, ("(a) accuracy", "(b) loss"),
@@ -78,9 +80,11 @@ def curves(results):
         axis.set_xlabel("epoch")
         axis.set_title(title)
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.legend(frameon=False)
+        if runs:
+            axis.legend(frameon=False)
         _open(axis)
     lines = results.captions()
+    lines += [f"Without its history.csv, so not drawn: {name}." for name in lost]
     lines.append(
         "Training accuracy is the mean over an epoch's steps with dropout and augmentation on; "
         "validation is measured after the epoch without either."

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import numpy as np
 
-from smears import InputError, calibration, checklists, metrics, sources, splits, tables
+from smears import InputError, calibration, checklists, metrics, reports, sources, splits, tables
 from smears.runs import Run, classes_of, write_whole
 
 NAME = "MODEL_CARD.md"
@@ -146,7 +146,7 @@ def _lines(run):
         "",
         *_scores(predictions),
         "",
-        "Mean and 95% interval, %, by a bootstrap over "
+        "Mean and 95% interval, % (–: all resamples agree), by a bootstrap over "
         + ("subjects." if _units_known(predictions) else "pictures, for no subject is known."),
         f"Chance, always answering the test part's most frequent class, is {_chance(predictions)}.",
         "",
@@ -225,7 +225,9 @@ def _by_class(predictions):
     for number, name in enumerate(names):
         count = int((test["label"] == name).sum())
         cells = [tables.percent(one) for one in found[2 * number : 2 * number + 2]]
-        rows.append(f"| {name} | {' | '.join(cells if count else ['–', '–'])} | {count} |")
+        rows.append(
+            f"| {reports.cell(name)} | {' | '.join(cells if count else ['–', '–'])} | {count} |"
+        )
     return rows
 
 
@@ -240,7 +242,7 @@ def _counts(data, predictions):
         }
     rows = ["| Class | " + " | ".join(splits.PARTS) + " |", "| --- | --- | --- | --- |"]
     rows += [
-        f"| {name} | " + " | ".join(str(row[part]) for part in splits.PARTS) + " |"
+        f"| {reports.cell(name)} | " + " | ".join(str(row[part]) for part in splits.PARTS) + " |"
         for name, row in counts.items()
     ]
     return rows

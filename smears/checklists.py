@@ -6,6 +6,8 @@ TRIPOD+AI: Collins et al., BMJ 385 (2024) e078378. Numbers are theirs, words are
 text of an article (title, abstract, background, discussion, funding) are left out.
 """
 
+from smears import reports
+
 # Topic, CLAIM's items, REFORMS', TRIPOD+AI's, key of the answer that `smears.card` gives.
 ITEMS = (
     ("Data sources", "7", "2a, 3a", "5a", "sources"),
@@ -66,7 +68,7 @@ def table(answers):
         "| --- | --- | --- | --- | --- |",
     ]
     for topic, claim, reforms, tripod, key in ITEMS:
-        answer = (answers.get(key) or OPEN).replace("|", r"\|").replace("\n", " ")
+        answer = reports.cell(answers.get(key) or OPEN)
         cells = [topic, *(text or "–" for text in (claim, reforms, tripod)), answer]
         lines.append("| " + " | ".join(cells) + " |")
     return lines

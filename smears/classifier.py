@@ -73,6 +73,11 @@ class Classifier:
             },
         )  # fmt: skip
 
+    @property
+    def inspected(self):
+        """Side in pixels of the square in which `smears.inspection` measures pictures."""
+        return self.size
+
     def prepare(self, pictures):
         """Pictures as the network takes them.
 

@@ -84,18 +84,29 @@ def summary(measures):
     }
 
 
-def warnings(measured, size, known=None):
+def common(pictures, size, most=2000):
+    """`summary` of at most so many of a sequence of pictures, drawn once.
+
+    Args:
+        pictures: sequence of uint8 (h, w, 3) RGB. size: see `measure`.
+    """
+    rows = np.random.default_rng(0).permutation(len(pictures))[:most]
+    return summary([measure(pictures[row], size) for row in rows])
+
+
+def warnings(measured, size, known=None, squared=True):
     """What is wrong with a picture, in words.
 
     Args:
         measured: dict as `measure` gives it. size: side of the network's input in pixels.
+        squared: whether the whole picture is resized to that square.
         known: `summary` of the training pictures; None: sharpness and colours are not judged,
             for what is sharp or usual differs from camera to camera.
 
     Returns:
         List of sentences; [] if nothing is to be said.
     """
-    found = [_blank(measured), *_size(measured, size, known)]
+    found = [_blank(measured), *_size(measured, size, known, squared)]
     if known:
         found += [_blurred(measured, known), _colour(measured, known)]
     return [text for text in found if text]
@@ -107,7 +118,7 @@ def _blank(measured):
     return ""
 
 
-def _size(measured, size, known):
+def _size(measured, size, known, squared):
     width, height = measured["width"], measured["height"]
     shape = f"{width} × {height} pixels"
     if min(width, height) < size:
@@ -125,7 +136,7 @@ def _size(measured, size, known):
             )
     else:
         usual = 1.0
-    if long > ELONGATED * usual:
+    if squared and long > ELONGATED * usual:
         yield f"Elongated: {shape}; made square, its shapes are distorted."
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,10 +197,11 @@ def _general(folder, found):
         return _with_masks(folder, found, masks)
     if len(tops) > 1 and all(name.lower() in PARTS for name in tops) and not loose:
         return _parts(folder, found)
-    for table in lists:
-        layout = _list(table)
-        if layout.spec or layout.rows:
-            return layout
+    read = {table: layout for table in lists if (layout := _list(table)).spec or layout.rows}
+    if len(read) > 1:
+        return _lists(folder, read)
+    for layout in read.values():
+        return layout
     if not tops:
         return Layout(
             "pictures without labels", remedy=f"{_sheet(folder)}sort them into a folder a class, "
@@ -425,6 +427,20 @@ def _list(path):
             rows=tuple(rows),
         )
     return Layout(f"a list: {path.name}", f"csv:{path}")
+
+
+def _lists(folder, read):
+    """Several lists beside pictures: often one a part of a split that is already made."""
+    names = [path.name for path in read]
+    whole = [path for path, layout in read.items() if layout.spec]
+    together = " ".join(shlex.quote(f"csv:{path}") for path in whole)
+    return Layout(
+        f"{len(names)} lists: {_some(names)}",
+        remedy=f"make one of them, {folder / 'all.csv'}, with a column part (train, validation, "
+        "test) if each is a part, and move the others away"
+        + (f"; or give those that belong together, to be split anew, each with --data: {together}"
+           if len(whole) > 1 else "") + ".",
+    )  # fmt: skip
 
 
 def _places(folder, files):

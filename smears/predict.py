@@ -75,7 +75,8 @@ def answer(classifier, paths, folder, explainer=None, side=224):
     """Predict, and explain if asked for.
 
     Args:
-        classifier: smears.classifier.Classifier. paths: as for `find`.
+        classifier: smears.classifier.Classifier, or what is used as one
+            (`smears.predict_command.main`). paths: as for `find`.
         folder: for the overlays. explainer: one of `EXPLAINERS`, or None.
         side: of the small pictures for the page, in pixels.
 
@@ -97,6 +98,13 @@ def answer(classifier, paths, folder, explainer=None, side=224):
     return answers
 
 
+def clear(folder):
+    """Delete the overlays of an earlier call, and nothing else."""
+    for path in Path(folder).glob("[0-9]" * 4 + "*_*.png"):
+        if path.stem.endswith(EXPLAINERS):
+            path.unlink()
+
+
 def _decoded(one):
     try:
         return images.decode(one.path)
@@ -110,13 +118,13 @@ def _decoded(one):
 def _score(classifier, pairs, known, side):
     own = classifier.scores([picture for _, picture in pairs])
     calibrated = classifier.calibrated(own)
-    size = getattr(classifier, "size", None)  # none where pictures of any size are taken
     for (one, picture), mine, fitted in zip(pairs, own, calibrated, strict=True):
         one.own = dict(zip(classifier.classes, mine.tolist(), strict=True))
         one.calibrated = dict(zip(classifier.classes, fitted.tolist(), strict=True))
-        if size:
-            measured = inspection.measure(picture, size)
-            one.warnings = inspection.warnings(measured, size, known)
+        measured = inspection.measure(picture, classifier.inspected)
+        one.warnings = inspection.warnings(
+            measured, classifier.inspected, known, squared=hasattr(classifier, "size")
+        )
         one.picture = images.reduced(picture, side)
 
 

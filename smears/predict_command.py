@@ -16,21 +16,23 @@ def main(package, load, explainers, argv=None):
 
     Args:
         package: name for --help. load: function of a finished Run -> smears.classifier.Classifier
-            or what has its `scores`, `calibrated`, `classes`, `about` and, if it resizes, `size`;
-            called once the backend runs. explainers: names among `smears.predict.EXPLAINERS`.
+            or what has its `scores`, `calibrated`, `classes`, `about`, `inspected` and, if it
+            resizes, `size`; called once the backend runs.
+        explainers: names among `smears.predict.EXPLAINERS`.
         argv: list of str; None: the process's own.
 
     Returns:
         Exit code: 0; 1 if some files have no answer; 2 if none has.
     """
     options = _parse(package, explainers, argv)
-    with exits():
+    with exits("Stopped: nothing is written but the overlays so far."):
         run = Run.read(options.model.parent if options.model.suffix == ".keras" else options.model)
         out = commandline.place(options.out)
         from smears import backend
 
         backend.start()
         classifier = load(run)
+        predict.clear(out / "overlays")
         answers = predict.answer(classifier, options.images, out / "overlays", options.explain)
         _write(answers, classifier, run, out, options.explain or "")
     return _tell(answers, out)

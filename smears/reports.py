@@ -10,10 +10,15 @@ from smears.latex import latex
 from smears.runs import write_whole
 
 
+def cell(text):
+    """A text as it may stand in a cell of a Markdown table."""
+    return text.replace("|", r"\|").replace("\n", " ")
+
+
 def markdown(table):
     """A DataFrame of texts as a Markdown table whose columns line up on a terminal."""
     cells = [[str(column) for column in table.columns], *table.astype(str).to_numpy().tolist()]
-    cells = [[cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in cells]
+    cells = [[cell(text) for text in row] for row in cells]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
@@ -226,4 +231,5 @@ def pyplot():
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    plt.rcParams["text.parse_math"] = False  # a $ in a name is a $
     return plt

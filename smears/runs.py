@@ -7,13 +7,14 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from smears import InputError
 
@@ -104,8 +105,16 @@ class Run:
 
         Who comes second finds the other's results. A killed process keeps nothing locked.
         """
-        with FileLock(self.folder / ".lock"):
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{self.folder.name}: another command is at it; waiting.", file=sys.stderr)
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     @property
     def finished(self):
@@ -115,8 +124,7 @@ class Run:
     @property
     def facts(self):
         """Dict of what came out on the way; {} at the start."""
-        path = self.folder / "facts.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return self._kept("facts.json")
 
     def note(self, **facts):
         """Add to `facts`."""
@@ -131,8 +139,18 @@ class Run:
     @property
     def environment(self):
         """What `environment` found where it was trained; {} if that was not recorded."""
-        path = self.folder / "environment.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return self._kept("environment.json")
+
+    def _kept(self, name):
+        """The dict in one of the JSON files; {} where there is none."""
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except ValueError as problem:
+            raise InputError(
+                f"{path} is damaged ({problem}). Delete the folder {self.folder}: the same command "
+                "trains it again."
+            ) from problem
 
     @property
     def hardware(self):
@@ -161,6 +179,7 @@ class Run:
         scores = pd.DataFrame(np.asarray(probabilities, np.float64), columns=list(classes))
         # Nine digits tell every float32 apart, so metrics from the file equal those from memory.
         text = pd.concat([table, scores], axis=1).to_csv(index=False, float_format="%.9g")
+        self.note(predictions=len(table))
         # In this order: killed in between, the run is finished and not lost.
         write_whole(self.folder / "predictions.csv", text)
         shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
@@ -168,7 +187,11 @@ class Run:
     @property
     def predictions(self):
         """DataFrame: path, subject, source, part, label, then a probability column a class."""
-        return read_predictions(self.folder / "predictions.csv")
+        path = self.folder / "predictions.csv"
+        table = read_predictions(path)
+        if self.facts.get("predictions", len(table)) != len(table):
+            raise InputError(_cut(path))
+        return table
 
 
 def names(paths):
@@ -179,12 +202,28 @@ def names(paths):
 
 
 def read_predictions(path):
-    """The predictions in a CSV file, exactly as they were written."""
+    """The predictions in a CSV file, exactly as they were written.
+
+    Raises:
+        InputError: the file is cut off.
+    """
+    with open(path, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(file.tell() - 1, 0))
+        if file.read() != b"\n":
+            raise InputError(_cut(path))
     return pd.read_csv(
         path,
         dtype=dict.fromkeys(KEYS, str),
         keep_default_na=False,
         float_precision="round_trip",
+    )
+
+
+def _cut(path):
+    return (
+        f"{path} is cut off: bring it back from a copy, or delete it, and the same command trains "
+        "that row again."
     )
 
 

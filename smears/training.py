@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import time
+import zipfile
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
+from smears import InputError
 from smears.pictures import SetEpoch
 
 # What Keras's own callbacks know from epoch to epoch, to be put back on resume: it keeps none
@@ -220,12 +222,18 @@ class Checkpoint(keras.callbacks.Callback):
         if not whole:
             return [], False
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(whole[-1] / "model.weights.h5")
-        state = json.loads((whole[-1] / "state.json").read_text())
-        with np.load(whole[-1] / "arrays.npz", allow_pickle=False) as arrays:
-            for number, variable in enumerate(_noise(model)):
-                variable.assign(arrays[f"noise{number}"])
-            best = [arrays[name] for name in sorted(arrays.files) if name.startswith("best")]
+        try:
+            model.load_weights(whole[-1] / "model.weights.h5")
+            state = json.loads((whole[-1] / "state.json").read_text())
+            with np.load(whole[-1] / "arrays.npz", allow_pickle=False) as arrays:
+                for number, variable in enumerate(_noise(model)):
+                    variable.assign(arrays[f"noise{number}"])
+                best = [arrays[name] for name in sorted(arrays.files) if name.startswith("best")]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+            raise InputError(
+                f"the checkpoint {whole[-1]} cannot be read ({problem}). Delete the folder "
+                f"{self.folder}: the same command starts that training again."
+            ) from problem
         self.best = best or None
         self.history, self.states = state["history"], state["callbacks"]
         return self.history, state["stopped"]

@@ -9,6 +9,7 @@ from cotconet import recipe, rivals
 from cotconet.fitting import FIELDS, shares
 from cotconet.preparation import Files
 from cotconet.rivals.classifier import oversampled
+from smears import inspection
 from smears import weights as weight_files
 from smears.splits import PARTS
 from smears.study import Unavailable
@@ -52,6 +53,7 @@ def train(task, run):
     model.save(run.folder / "model")
     run.write_history(model.history_.to_dict("records"))
     known = {"synthesised": 0, "synthetic_test": 0, "copies_test": len(copies.get("test", ()))}
+    known["training_pictures"] = inspection.common(Files(part["train"]), s["size"])
     known |= model.judged(Files(frames[1]), frames[1]["label"].to_numpy())
     run.note(**{**known, **model.facts_}, classes=list(task.classes))
     run.write_predictions(

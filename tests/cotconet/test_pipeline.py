@@ -327,6 +327,14 @@ def test_synthetic_cells_keep_their_label_though_the_training_part_lacks_the_oth
     assert codes[~judges].tolist() == [int(model.positive_ == "ALL")] * 4
 
 
+def test_too_few_pictures_for_leugan_are_refused_before_any_stage(cells, held, tmp_path):
+    pictures, labels, _ = cells
+    model = pipeline.CoTCoNet(**SMALL, cache=tmp_path)
+    with pytest.raises(InputError, match=r"1 pictures .*No Augmentation"):
+        model.fit(pictures[:13], labels[:13], None, held)
+    assert not list(tmp_path.glob("*/*"))
+
+
 def test_every_stage_has_defaults_for_all_of_its_settings():
     known = {"pictures", "run", "train", "validation", "architecture", "x", "y", "x_val", "y_val"}
     for stage in (synthesis.train, coupled.fit_extractor, hdlc.fit_hdlc):

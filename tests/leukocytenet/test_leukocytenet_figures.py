@@ -70,6 +70,15 @@ def test_figure_6_draws_every_epoch_of_every_seed(draw):
     assert any("dropout and augmentation on" in line for line in lines)
 
 
+def test_figure_6_names_a_run_whose_history_is_lost(draw, tmp_path):
+    results, *_ = draw(CURVES, "--seeds", "2", folder=tmp_path)
+    run = results.runs["LeukocyteNet"][0]
+    (run.folder / "history.csv").unlink()
+    _, figure, lines = draw(CURVES, "--seeds", "2", folder=tmp_path)
+    assert len(figure.axes[0].lines) == 2
+    assert f"Without its history.csv, so not drawn: {run.folder.name}." in lines
+
+
 def test_figure_7_counts_all_test_pictures_of_all_seeds(draw):
     _, figure, _ = draw(ERRORS, "--seeds", "2")
     matrix, curves = figure.axes

@@ -166,3 +166,19 @@ def test_names_that_are_not_utf8_and_unreadable_folders_leave_a_table_that_can_b
         assert not found
         table = predict.table([predict.Answer(*one) for one in predict.find(given)], ["x"])
         table.to_csv(tmp_path / "predictions.csv", encoding="utf-8")
+
+
+def test_overlays_of_an_earlier_call_go_and_other_files_stay(tmp_path):
+    for name in (
+        "0001_a_gradcam.png",
+        "0012_b c_lime.png",
+        "0001_a.png",
+        "notes.png",
+        "x_lime.png",
+    ):
+        (tmp_path / name).touch()
+    predict.clear(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "0001_a.png", "notes.png", "x_lime.png"
+    ]  # fmt: skip
+    predict.clear(tmp_path / "not there")

@@ -519,3 +519,15 @@ def test_a_spreadsheet_beside_pictures_is_to_be_saved_as_csv(look, fill, tmp_pat
     code, _, last = look(folder)
     assert code == 1
     assert "save labels.xlsx as CSV beside it" in last
+
+
+def test_several_lists_are_all_named(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(12)])
+    for name, rows in (("train", range(8)), ("test", range(8, 12))):
+        lines = [f"{n}.png,{'AML' if n % 2 else 'CML'}" for n in rows]
+        (folder / f"{name}.csv").write_text("path,label\n" + "\n".join(lines))
+    code, out, last = look(folder)
+    assert code == 1
+    assert "2 lists: test.csv, train.csv" in out
+    assert "a column part (train, validation, test)" in last
+    assert f"csv:{folder / 'test.csv'} csv:{folder / 'train.csv'}" in last

@@ -90,3 +90,16 @@ def test_a_summary_gives_the_1st_50th_and_99th_percentile():
     names = ("width", "height", "sharpness", *inspection.COLOURS)
     found = inspection.summary([dict.fromkeys(names, n) for n in range(101)])
     assert found == {name: [1, 50, 99] for name in names}
+
+
+def test_pictures_that_are_not_squared_are_not_called_elongated(cells, known):
+    wide = inspection.measure(cv2.resize(cells[0], (300, 96)), SIZE)
+    assert "Elongated" not in " ".join(inspection.warnings(wide, SIZE, known, squared=False))
+    assert "Elongated" in " ".join(inspection.warnings(wide, SIZE, known))
+
+
+def test_what_pictures_have_in_common_is_measured_on_some_of_them(cells, known):
+    assert inspection.common(cells, SIZE) == known
+    few = inspection.common(cells, SIZE, most=3)
+    assert known["brightness"][0] <= few["brightness"][1] <= known["brightness"][2]
+    assert few != known

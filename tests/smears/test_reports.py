@@ -157,3 +157,11 @@ def test_a_contact_sheet_shows_every_picture(tmp_path, monkeypatch):
     assert [axis.get_title() for axis in shown] == list("abcde")
     assert (tmp_path / "x" / "sheet.png").exists()
     plt.close(kept[0])
+
+
+def test_dollars_in_names_are_dollars(tmp_path):
+    import numpy as np
+
+    pictures = [np.zeros((8, 8, 3), np.uint8)] * 2
+    reports.contact_sheet(pictures, ["$\\bad{$ 5%", "$x_1$"], tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").exists()

@@ -96,3 +96,39 @@ def test_who_comes_second_waits_and_finds_what_the_first_made(tmp_path):
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize("how", ["in a line", "after a line", "whole"])
+def test_cut_off_predictions_are_refused_by_name(tmp_path, how):
+    run = runs.Run(tmp_path, "row", {})
+    run.write_predictions(_frame(), ["Healthy"], np.ones((4, 1)))
+    path = run.folder / "predictions.csv"
+    text = path.read_bytes()
+    end = {"in a line": -3, "after a line": text[:-1].rindex(b"\n") + 1, "whole": 0}[how]
+    path.write_bytes(text[:end])
+    with pytest.raises(runs.InputError, match=r"predictions\.csv is cut off: .*delete it"):
+        _ = run.predictions
+
+
+@pytest.mark.parametrize("name", ["facts", "environment"])
+def test_damaged_facts_are_refused_with_the_remedy(tmp_path, name):
+    run = runs.Run(tmp_path, "row", {})
+    (run.folder / f"{name}.json").write_text('{"a": ')
+    with pytest.raises(runs.InputError, match=rf"{name}\.json is damaged .*Delete the folder"):
+        getattr(run, name)
+
+
+def test_who_waits_says_so(tmp_path, capsys):
+    run, inside = runs.Run(tmp_path, "row", {}), threading.Event()
+
+    def second():
+        with runs.Run(tmp_path, "row", {}).alone():
+            inside.set()
+
+    thread = threading.Thread(target=second)
+    with run.alone():
+        thread.start()
+        assert not inside.wait(0.5)
+    thread.join(10)
+    assert inside.is_set()
+    assert f"{run.folder.name}: another command is at it" in capsys.readouterr().err

@@ -232,3 +232,13 @@ def test_a_class_that_misses_a_fold_is_not_told_to_have_too_few_subjects():
     assert failure.startswith("no test picture of class1: its 10 independent subjects")
     assert "fewer --folds" in failure
     assert "--folds" not in splits.audit(frame, parts).failures[0]
+
+
+def test_a_file_that_is_no_split_is_refused_by_name(tmp_path):
+    frame = _catalogue(subjects=15)
+    splits.stored(frame, "mark", tmp_path)
+    (path,) = tmp_path.glob("*.csv")
+    for text in ("", "a,b\n1,2\n"):
+        path.write_text(text)
+        with pytest.raises(splits.LeakError, match=r"is no split .*delete the file"):
+            splits.stored(frame, "mark", tmp_path)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from smears import runs, training
+from smears import InputError, runs, training
 from smears.pictures import Pictures
 
 SCRIPT = """
@@ -240,3 +240,15 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing_at_the_last_step(steps,
     assert values[rise] == pytest.approx(0.02)
     assert values[-1] == pytest.approx(0.0, abs=1e-8)
     assert np.all(np.diff(values[rise:]) <= 0)
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "state.json", "arrays.npz"])
+def test_a_damaged_checkpoint_is_refused_with_the_remedy(tmp_path, store, name):
+    run = runs.Run(tmp_path, "row", {})
+    network, train, held = _tiny(store)
+    training.fit(network, train, held, run, 1)
+    (file,) = run.folder.glob(f"checkpoint/epoch-*/{name}")
+    file.write_bytes(file.read_bytes()[:20])
+    other, train, held = _tiny(store)
+    with pytest.raises(InputError, match=r"cannot be read .*Delete the folder .*checkpoint"):
+        training.fit(other, train, held, run, 2)
