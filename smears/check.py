@@ -24,6 +24,7 @@ from smears import (
 from smears.runs import write_whole
 
 MOST = 8  # names that are listed of each kind
+SMALL = 64  # pixels: the least side that LeukocyteNet takes
 
 
 def main(argv=None):
@@ -160,7 +161,7 @@ def _contents(frame):
     lines = [f"Pictures: {len(frame)}, classes: {frame['label'].nunique()}, {who}."]
     lines += ["", *reports.markdown(pd.DataFrame(rows)).splitlines(), ""]
     notes = [note for note in frame.attrs["notes"] if "--skip-bad" not in note]
-    lines += [f"Note: {note}." for note in notes]
+    lines += [f"Note: {note}." for note in [*notes, *_odd(frame)]]
     pairs = copies.pairs(frame["thumbnail"])
     if len(pairs):
         lines.append(f"Look-alikes: {len(pairs)} pairs, which a split keeps on one side.")
@@ -173,6 +174,19 @@ def _contents(frame):
     else:
         lines.append("Look-alikes: none.")
     return lines
+
+
+def _odd(frame):
+    """Notes on what is taken as it is, and may not be meant."""
+    alike = {}
+    for label in sorted(set(frame["label"])):
+        alike.setdefault(label.casefold().strip(), []).append(label)
+    for names in alike.values():
+        if len(names) > 1:
+            yield f"{', '.join(names)} are different classes, though they differ in case alone"
+    small = (frame[["width", "height"]].min(axis=1) < SMALL).sum()
+    if small:
+        yield f"{small} of {len(frame)} pictures have less than {SMALL} pixels on a side and are enlarged"
 
 
 def _split(frame):

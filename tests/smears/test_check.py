@@ -531,3 +531,17 @@ def test_several_lists_are_all_named(look, fill, tmp_path):
     assert "2 lists: test.csv, train.csv" in out
     assert "a column part (train, validation, test)" in last
     assert f"csv:{folder / 'test.csv'} csv:{folder / 'train.csv'}" in last
+
+
+def test_classes_that_differ_in_case_and_tiny_pictures_are_told(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("AML", "aml", "CLL", number=8))
+    for path in folder.glob("*/*.png"):
+        Image.open(path).resize((80, 64)).save(path)
+    code, out, _ = look(folder)
+    assert code == 0
+    assert "Note: AML, aml are different classes, though they differ in case alone." in out
+    assert "are enlarged" not in out
+    Image.open(path).resize((30, 80)).save(path)
+    code, out, _ = look(folder)
+    assert code == 0
+    assert "Note: 1 of 24 pictures have less than 64 pixels on a side and are enlarged." in out
