@@ -186,7 +186,10 @@ def _odd(frame):
             yield f"{', '.join(names)} are different classes, though they differ in case alone"
     small = (frame[["width", "height"]].min(axis=1) < SMALL).sum()
     if small:
-        yield f"{small} of {len(frame)} pictures have less than {SMALL} pixels on a side and are enlarged"
+        yield (
+            f"{small} of {len(frame)} pictures have less than {SMALL} pixels on a side and are "
+            "enlarged"
+        )
 
 
 def _split(frame):

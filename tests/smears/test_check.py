@@ -534,12 +534,12 @@ def test_several_lists_are_all_named(look, fill, tmp_path):
 
 
 def test_classes_that_differ_in_case_and_tiny_pictures_are_told(look, fill, tmp_path):
-    folder = fill(tmp_path / "mine", _classes("AML", "aml", "CLL", number=8))
+    folder = fill(tmp_path / "mine", _classes("Blast", "blast", "normal", number=8))
     for path in folder.glob("*/*.png"):
         Image.open(path).resize((80, 64)).save(path)
     code, out, _ = look(folder)
     assert code == 0
-    assert "Note: AML, aml are different classes, though they differ in case alone." in out
+    assert "Note: Blast, blast are different classes, though they differ in case alone." in out
     assert "are enlarged" not in out
     Image.open(path).resize((30, 80)).save(path)
     code, out, _ = look(folder)
