@@ -213,3 +213,9 @@ def test_the_quick_profile_leaves_long_rows_out_unless_they_are_named(tmp_path):
     assert rows == set(study.rows) - set(study.long)
     assert missing["Depto et al."] == 'takes minutes: ask for it, --rows "Depto et al."'
     assert trained("--rows", "Depto et al.")[0] == {"Depto et al."}
+
+
+def test_a_run_that_learns_from_masks_is_known_by_them(tmp_path):
+    found = two_classes.results(CNMC, STANDIN, tmp_path, "--rows", "CoTCoNet")
+    assert found.material.masks
+    assert found.runs["CoTCoNet"][0].settings["masks"] == found.material.masks

@@ -140,3 +140,22 @@ def test_a_finished_run_is_loaded_and_not_trained_again(fitted, monkeypatch):
 
 def test_nothing_to_predict_is_nothing(tmp_path):
     assert predict_hdlc(HDLC(6, **SMALL), np.zeros((0, 6), np.float32)).shape == (0,)
+
+
+def test_the_epoch_of_the_least_validation_loss_is_kept(tmp_path, monkeypatch):
+    seen = {}
+
+    def fit(model, train, held, run, epochs, callbacks, **_):
+        seen.update(train=train, held=held, callbacks=callbacks)
+
+    monkeypatch.setattr("smears.training.fit", fit)
+    (x, y), (x_val, y_val) = _data(), _data(seed=1)
+    _fit(tmp_path, x, y, patience=7)
+    slower, stop = seen["callbacks"]
+    assert (slower.monitor, slower.factor, slower.patience) == ("val_loss", 0.5, 5)
+    assert (stop.monitor, stop.patience, stop.restore_best_weights) == ("val_loss", 7, True)
+    assert np.array_equal(seen["held"][0][0], x_val[:8])
+    assert np.array_equal(seen["held"][0][1][:, 0], y_val[:8])
+    first, _ = seen["train"][0]
+    assert not np.array_equal(first, x[:8])
+    assert all((row == x).all(1).any() for row in first)

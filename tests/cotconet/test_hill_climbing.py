@@ -80,3 +80,34 @@ def test_climbing_never_asks_for_an_empty_set():
         iterations=100,
     )  # fmt: skip
     assert min(sizes) == 1
+
+
+def test_a_neighbour_that_is_as_good_takes_the_place():
+    start = np.ones(40, bool)
+    mask, fitness = hill_climbing.climb(
+        start, 1.0, lambda mask: 1.0, np.random.default_rng(0), iterations=3
+    )
+    assert fitness == 1.0
+    assert (mask != start).any()
+
+
+@pytest.mark.parametrize(
+    ("legacy", "expected"),
+    [
+        (False, [(0.75, 0.1), (0.5, 0.2), (0.25, 0.3), (0, 0.4)]),
+        (True, [(0.325,), (0.55,), (0.775,), (1.0,)]),
+    ],
+)
+def test_each_iteration_has_its_own_reach_and_beta(monkeypatch, legacy, expected):
+    seen = []
+
+    def near(mask, *numbers):
+        seen.append(numbers[:-1])
+        return mask.copy()
+
+    monkeypatch.setattr(hill_climbing, "legacy_neighbour" if legacy else "neighbour", near)
+    hill_climbing.climb(
+        np.ones(4, bool), 1.0, lambda mask: 1.0, np.random.default_rng(0), iterations=4, power=1,
+        beta=(0.0, 0.4), legacy=legacy,
+    )  # fmt: skip
+    assert np.array(seen) == pytest.approx(np.array(expected))

@@ -220,3 +220,11 @@ def test_a_narrow_generator_learns_faster_and_the_discriminator_as_ever(width, r
     gan.compile()
     assert np.isclose(float(value(gan.optimizer.first.learning_rate)), 2e-4)
     assert np.isclose(float(value(gan.optimizer.second.learning_rate)), rate)
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("kind", leugan.LOSSES)
+def test_the_generator_minimises_the_loss_that_was_chosen(kind):
+    loss, _ = LeuGAN(16, latent=8, width=8, loss=kind)._generate(real())
+    # log(1 - D) is below 0, -log D above.
+    assert (float(value(loss)) < 0) == (kind == "saturating")

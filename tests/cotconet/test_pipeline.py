@@ -3,6 +3,7 @@
 import inspect
 import json
 import shutil
+from copy import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,18 @@ import pandas as pd
 import pytest
 from sklearn.svm import SVC
 
-from cotconet import coupled, fitting, given, grafr, hdlc, leusam, pipeline, preparation, synthesis
+from cotconet import (
+    coupled,
+    fitting,
+    given,
+    grafr,
+    hdlc,
+    leusam,
+    pipeline,
+    preparation,
+    selection,
+    synthesis,
+)
 from smears import InputError, drawn
 from smears.weights import NotAvailable
 
@@ -422,3 +434,93 @@ def test_wrong_input_is_told_before_anything_is_trained(cells, held):
         pipeline.CoTCoNet(**judged).fit(pictures, labels, None, held)
     with pytest.raises(ValueError, match=r"segment='sam': give one of \('leusam', 'unet'"):
         pipeline.CoTCoNet(**{**SMALL, "segment": "sam"}).fit(pictures, labels, None, held)
+
+
+def test_the_network_s_answer_stands_in_the_positive_class_s_column(fitted, held):
+    model = copy(fitted[0])
+    answers = hdlc.predict_hdlc(model.hdlc_, model.describe(held[0]))
+    assert model._codes(["ALL", "normal"]).tolist() == [1, 0]
+    assert np.allclose(model.predict_proba(held[0])[:, 0], answers, atol=1e-6)
+    model.positive_ = "normal"
+    assert model._codes(["ALL", "normal"]).tolist() == [0, 1]
+    assert np.allclose(model.predict_proba(held[0])[:, 1], answers, atol=1e-6)
+
+
+def test_the_search_is_told_who_is_whose_and_who_judges(fitted, cells, tmp_path, monkeypatch):
+    seen = {}
+
+    def fit(self, X, y, groups=None, judges=None):
+        seen.update(groups=groups, judges=judges)
+        return real(self, X, y, groups, judges)
+
+    real = selection.SineCosineSelector.fit
+    monkeypatch.setattr(selection.SineCosineSelector, "fit", fit)
+    model = copy(fitted[0])
+    model._root = tmp_path
+    x, codes, *_ = model.search_space_
+    model._learn_selection((x, "features"), x, codes, np.append(cells[2], [""] * 4))
+    assert seen["groups"][:20].tolist() == cells[2].tolist()
+    assert len(set(seen["groups"][20:])) == 4
+    assert seen["judges"].tolist() == [True] * 20 + [False] * 4
+
+
+def test_hdlc_learns_from_training_cells_and_is_stopped_by_validation_cells(
+    fitted, cells, held, tmp_path, monkeypatch
+):
+    seen = {}
+
+    def fit_hdlc(run, x, y, x_val, y_val, **_):
+        seen.update(x=x, y=y, x_val=x_val, y_val=y_val)
+        return fitted[0].hdlc_
+
+    monkeypatch.setattr(hdlc, "fit_hdlc", fit_hdlc)
+    settings = {**SMALL, "hdlc": {"epochs": 1}}
+    cache = shutil.copytree(fitted[1], tmp_path / "cache")
+    model = pipeline.CoTCoNet(**settings, positive="ALL", cache=cache).fit(*cells, held)
+    assert seen["y"].tolist() == [1] * 12 + [0] * 12
+    assert seen["y_val"].tolist() == [1] * 4 + [0] * 4
+    assert np.allclose(seen["x_val"], model.describe(held[0]), atol=1e-3)
+    rebuilt = model.grafr_.fit_transform(model.grafr_.X_, np.append(cells[2], [""] * 4))
+    assert np.allclose(seen["x"], rebuilt[:, model.support_], atol=1e-2)
+
+
+def test_stages_are_known_by_labels_scale_and_subjects(fitted, cells, tmp_path, monkeypatch):
+    def fit_extractor(run, *_, **__):
+        run.note(precision="float32")
+        return SimpleNamespace(count_params=int)
+
+    monkeypatch.setattr(coupled, "fit_extractor", fit_extractor)
+    model = copy(fitted[0])
+    model._root, model.facts_, model._empty = tmp_path, {"seconds": {}}, {}
+    names = []
+    for codes, held in (([0, 1], [0, 1]), ([1, 0], [0, 1]), ([0, 1], [1, 0])):
+        model._learn_features((None, "a"), codes, (None, "b"), held)
+        names.append(model._extractor_key)
+    for _ in range(2):
+        names.append(model._prepared(cells[0][:1])[1])
+        model.side_ += 10
+    people = np.append(cells[2], [""] * 4)
+    nodes = model.grafr_.X_
+    for groups in (people, people[::-1]):
+        names.append(model._learn_graph((nodes, "a"), (nodes[:1], "b"), groups)[0][1])
+    assert len(set(names)) == 7
+
+
+def test_synthesis_learns_from_the_smaller_class_alone(fitted, cells, tmp_path, monkeypatch):
+    asked = []
+    np.save(tmp_path / "made.npy", np.zeros((4, 32, 32, 3), np.uint8))
+
+    def synthetic(self, store, key, rows, count):
+        asked.append((rows.tolist(), count))
+        return tmp_path / "made.npy", "made"
+
+    monkeypatch.setattr(pipeline.CoTCoNet, "_synthetic", synthetic)
+    model = copy(fitted[0])
+    model._root, model.facts_ = tmp_path, {"seconds": {}}
+    real = model._kept(np.zeros((20, 32, 32, 3), np.uint8))
+    _, codes, groups = model._balanced(real, model._codes(cells[1]), cells[2], None)
+    assert np.bincount(codes).tolist() == [12, 12]
+    assert groups.tolist() == [*cells[2], "", "", "", ""]
+    label, made, _ = pipeline.CoTCoNet(**SMALL, cache=fitted[1]).synthesised(*cells[:2])
+    assert (label, len(made)) == ("normal", 4)
+    assert asked == [(list(range(12, 20)), 4)] * 2

@@ -69,3 +69,19 @@ def test_only_pictures_without_a_file_are_synthetic():
     # All pictures in one folder: stored without it.
     flat = pd.DataFrame({"path": ["synthetic-test-00000", "Im001_1.jpg"]})
     assert protocol_gap.without_synthetic(flat)["path"].tolist() == ["Im001_1.jpg"]
+
+
+def _right(count):
+    """Predictions of forty pictures, one a source, of which so many are right in each class."""
+    truth = np.arange(40) % 2
+    said = np.where(np.arange(40) < 2 * count, truth, 1 - truth)
+    names = [f"{n}.png" for n in range(40)]
+    table = pd.DataFrame({"path": names, "subject": "", "source": names, "part": "test"})
+    table["label"] = np.array(["ALL", "normal"])[truth]
+    return table.assign(ALL=1.0 - said, normal=1.0 * said)
+
+
+def test_the_gap_is_the_paper_s_protocol_less_subjects_apart():
+    assert protocol_gap.gap([_right(20)], [_right(15)]).startswith("+25.0 (+")
+    assert protocol_gap.gap([_right(15)], [_right(20)]).startswith("-25.0 (-")
+    assert protocol_gap.gap([], [_right(20)]) == "not run"

@@ -270,3 +270,27 @@ def test_tiny_classes_still_stand_on_both_sides():
     people = np.array(["p", "q", "r", "s"])
     train, valid = inner_split(y[:4], people, np.random.default_rng(0))
     assert set(y[train]) == set(y[valid]) == {"a", "b"}
+
+
+def test_agents_move_round_the_best_set_that_local_search_ends_with(monkeypatch):
+    climb, step = selection.climb, selection.step
+    ends, places, asked = [], [], []
+
+    def climbed(mask, fitness, evaluate, rng, **settings):
+        found = climb(mask, fitness, evaluate, rng, **settings)
+        asked.append(settings)
+        ends.append(found[0].tolist())
+        return found
+
+    def stepped(positions, place, *more):
+        places.append((place > 0).tolist())
+        return step(positions, place, *more)
+
+    monkeypatch.setattr(selection, "climb", climbed)
+    monkeypatch.setattr(selection, "step", stepped)
+    settings = {"local_iterations": 5, "power": 3, "beta": (0.002, 0.02)}
+    SineCosineSelector(population=5, iterations=8, random_state=0, **settings).fit(*planted(0))
+    assert len(places) == 8
+    assert places == ends
+    known = {"iterations": 5, "power": 3, "beta": (0.002, 0.02), "legacy": False}
+    assert asked == [known] * 8

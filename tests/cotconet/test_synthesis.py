@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from types import SimpleNamespace
 
 import cv2
 import keras
@@ -15,6 +16,7 @@ import pytest
 from cotconet import synthesis
 from cotconet.leugan import LeuGAN
 from smears import InputError, images, runs
+from smears.augmentation import Augmenter
 
 SCRIPT = """
     import sys, time
@@ -191,3 +193,24 @@ def test_its_pictures_vary_about_as_much_as_those_it_learns_from(tmp_path):
     # 0.85 of it when this was written; 0.45 with dropout in the discriminator.
     assert 0.6 < varied[1] / varied[0] < 1.4
     assert abs(made.mean() - discs.mean()) < 30
+
+
+@pytest.mark.parametrize("turns", [True, False])
+def test_real_pictures_come_in_a_new_order_and_turned_unless_told_otherwise(
+    tmp_path, monkeypatch, turns
+):
+    seen = []
+    monkeypatch.setattr(synthesis.training, "fit", lambda gan, real, *_, **__: seen.append(real))
+    run = runs.Run(tmp_path, "gan", {})
+    synthesis.train(pictures(6), run, size=16, width=8, epochs=1, turns=turns)
+    expected = Augmenter(horizontal_flip=True, quarter_turns=True) if turns else None
+    assert seen[0].augmenter == expected
+    assert seen[0].shuffle
+
+
+def test_pictures_are_made_of_noise_as_training_draws_it():
+    # A generator that shows its noise.
+    shown = SimpleNamespace(predict_on_batch=lambda noise: noise.reshape(-1, 2, 2, 3))
+    made = synthesis.synthesise(SimpleNamespace(size=2, latent=12, generator=shown), 500)
+    assert (made.min(), made.max()) == (0, 255)
+    assert np.abs(made.mean() - 127.5) < 5

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import two_hosts
 
-from leukocytenet import fitting
+from leukocytenet import fitting, recipe
 from smears import InputError, inspection
 from smears.material import Task
 from smears.runs import Run
@@ -159,3 +159,132 @@ def test_a_training_is_not_continued_from_other_weights(tmp_path):
     with pytest.raises(InputError, match="move that folder away"):
         fitting._begin(run, "random: no network")
     assert run.facts["weights"] == "ImageNet"
+
+
+class _Seen(Exception):
+    """Raised where training would begin."""
+
+
+@pytest.fixture
+def greys(tmp_path):
+    """(Task, store) of twelve pictures of one grey each, 0, 20 and so on.
+
+    The first six are for training, four of class a and two of b; then three and three for
+    validation and test.
+    """
+    grey = np.arange(12, dtype=np.uint8) * 20
+    store = tmp_path / "store.npy"
+    np.save(store, np.tile(grey[:, None, None, None], (1, 8, 8, 3)))
+    frame = pd.DataFrame({"label": list("aaaabbaababb"), "subject": "", "width": 8, "height": 8})
+    frame["path"] = frame["source"] = [f"/p/{level}.png" for level in grey]
+    parts = pd.Series(["train"] * 6 + ["validation"] * 3 + ["test"] * 3)
+    return Task(frame, parts, ["a", "b"], tmp_path / "cache", {}, False), store
+
+
+@pytest.fixture
+def begin(greys, tmp_path, monkeypatch):
+    """Function of a row's settings: what `training.fit` would be given."""
+    task, store = greys
+
+    def network(*_):
+        pixels = keras.Input((8, 8, 3))
+        x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="mean")(pixels)
+        whole = keras.Model(pixels, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+        return whole, "random"
+
+    def frozen(*_):
+        pixels = keras.Input((8, 8, 3))
+        x = keras.layers.AveragePooling2D(8)(pixels)
+        return keras.Model(pixels, x, name="frozen"), "random"
+
+    def start(**row):
+        seen = {}
+
+        def fit(network, train, validation, run, epochs, **arguments):
+            seen.update(arguments, train=train, validation=validation)
+            raise _Seen
+
+        monkeypatch.setattr(fitting.pictures, "store", lambda *_: store)
+        monkeypatch.setattr(fitting, "_network", network)
+        monkeypatch.setattr(fitting, "_backbone", frozen)
+        monkeypatch.setattr(fitting.training, "fit", fit)
+        settings = {**recipe.settings("quick", **row), "seed": 0, "size": 8}
+        with pytest.raises(_Seen):
+            recipe.train(task, Run(tmp_path, "row", settings))
+        return seen
+
+    return start
+
+
+def _all(dataset):
+    batches = [dataset[index] for index in range(len(dataset))]
+    return [np.concatenate(arrays) for arrays in zip(*batches, strict=True)]
+
+
+@pytest.mark.parametrize("model", ["LeukocyteNet", "VGG19"])
+def test_a_row_learns_from_the_training_part_and_is_stopped_by_the_validation_part(begin, model):
+    seen = begin(model=model, augment=None)
+    for name, grey, codes in (
+        ("train", [0, 20, 40, 60, 80, 100], [0, 0, 0, 0, 1, 1]),
+        ("validation", [120, 140, 160], [0, 0, 1]),
+    ):
+        x, y = _all(seen[name])
+        # VGG's own scaling: the last channel is red less its mean.
+        order = np.argsort(x[..., 2].reshape(len(x), -1)[:, 0])
+        shown = x[order][..., 2].reshape(len(x), -1)[:, 0]
+        assert shown == pytest.approx(np.array(grey) - 123.68, abs=1e-2)
+        assert y[order].argmax(1).tolist() == codes
+
+
+@pytest.mark.parametrize("model", ["LeukocyteNet", "VGG19"])
+def test_only_training_pictures_are_repeated_and_changed(begin, model):
+    seen = begin(model=model)
+    # Both classes as large as the larger one.
+    assert np.bincount(seen["train"].labels).tolist() == [4, 4]
+    assert seen["validation"].labels.tolist() == [0, 0, 1]
+    x, _ = _all(seen["validation"])
+    assert np.sort(x[..., 2].reshape(3, -1)[:, 0]) == pytest.approx(
+        np.array([120, 140, 160]) - 123.68, abs=1e-2
+    )
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_head_s_classes_are_weighted_only_where_its_row_asks_for_it(begin, asked):
+    seen = begin(model="VGG19", augment=None, class_weight=asked)
+    weights = pytest.approx({0: 6 / 8, 1: 6 / 4}) if asked else None
+    assert seen["class_weight"] == weights
+    plateau, stop = seen["callbacks"]
+    assert (plateau.monitor, plateau.patience, plateau.factor) == ("val_accuracy", 5, 0.2)
+    assert (stop.monitor, stop.patience, stop.restore_best_weights) == ("val_loss", 10, True)
+
+
+def test_a_random_start_is_scaled_on_training_pictures_alone(greys, monkeypatch):
+    task, store = greys
+    seen = []
+    monkeypatch.setattr(
+        fitting.initialisation, "unit_variance", lambda network, batch, **_: seen.append(batch)
+    )
+    fitting._rescale(None, task, store, None, None)
+    assert np.unique(seen[0]).tolist() == [0, 20, 40, 60, 80, 100]
+
+
+def test_a_finished_row_keeps_the_answers_to_validation_and_test_pictures(greys, tmp_path):
+    task, store = greys
+    pixels = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(pixels)
+    network = keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(x))
+    network.set_weights([np.full((3, 2), [[0, 1 / 3]]), np.zeros(2)])
+    run = Run(tmp_path, "row", {"batch_size": 4})
+    fitting._finish(task, run, network, store, "tf")
+    found = run.predictions
+    assert found["path"].tolist() == [f"{level}.png" for level in range(120, 240, 20)]
+    assert found["part"].tolist() == ["validation"] * 3 + ["test"] * 3
+    assert found["label"].tolist() == list("aababb")
+    levels = np.arange(120, 240, 20) / 127.5 - 1
+    assert found["b"].to_numpy() == pytest.approx(1 / (1 + np.exp(-levels)), abs=1e-4)
+
+
+def test_each_repetition_of_a_picture_is_changed_in_its_own_way(begin):
+    train = begin()["train"]
+    assert train.augmenter is not None
+    assert len(set(zip(train.rows, train.copies, strict=True))) == 8

@@ -277,3 +277,13 @@ def test_the_same_weights_give_the_same_outputs_on_the_other_backend(tmp_path):
 def test_the_swin_branch_alone_refuses_imagenet_weights():
     with pytest.raises(ValueError, match="SwinOnly has no ImageNet weights: give weights=None"):
         SwinOnly((64, 64, 3), weights="imagenet")
+
+
+def test_both_branches_are_averaged_and_dropped_at_the_rate_that_was_asked_for():
+    network = LeukocyteNet((64, 64, 3), 3, weights=None, alpha_dropout=0.4)
+    pools = [network.get_layer(f"{branch}_pooling") for branch in ("conv", "swin")]
+    assert isinstance(pools[0], keras.layers.GlobalAveragePooling2D)
+    assert isinstance(pools[1], keras.layers.GlobalAveragePooling1D)
+    drops = [network.get_layer(f"{branch}_dropout") for branch in ("conv", "swin")]
+    assert all(isinstance(drop, keras.layers.AlphaDropout) for drop in drops)
+    assert [drop.rate for drop in drops] == [0.4, 0.4]

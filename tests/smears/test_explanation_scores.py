@@ -10,7 +10,7 @@ import pytest
 from leukocytenet import control
 from smears import InputError, catalogue, drawn, images
 from smears.classifier import Classifier
-from smears.explain import Explanation, lime, overlap, scoring, table
+from smears.explain import Explanation, faithfulness, lime, overlap, scoring, table
 from smears.runs import Run
 from smears.tables import unit_of
 
@@ -238,3 +238,37 @@ def test_a_run_keeps_the_scores_on_several_data_sets(scored, run):
         assert own["mass nucleus"] == [0.75, 0.5, 1.0]
         assert own["depends on the weights"] is depends
         assert "stability" not in own
+
+
+def test_curves_follow_the_class_that_is_explained(frame, classifier):
+    pictures, masks = _loaded(frame)
+    targets = np.arange(len(pictures)) % 2
+    edges = scoring.REFERENCES["Edge detector"]
+    rows = scoring.measure(edges, classifier, pictures, masks, targets, 1)
+    maps = [found.map for found in edges(classifier, pictures, target=targets)]
+    for name in ("deletion", "insertion"):
+        curves = getattr(faithfulness, name)(classifier, pictures, maps, targets)
+        assert rows[name].to_numpy() == pytest.approx(faithfulness.area(curves), abs=1e-6)
+    assert not np.allclose(rows["deletion"], rows["insertion"])
+
+
+def test_a_map_that_is_turned_into_its_opposite_counts_as_unchanged(frame, classifier):
+    ramp = np.linspace(0, 1, SIZE * SIZE).reshape(SIZE, SIZE)
+
+    @dataclass(frozen=True)
+    class Opposite:
+        seeded: bool = False
+
+        def __call__(self, other, pictures, target=None, seed=0):
+            map = ramp if other is classifier else 1 - ramp
+            return [Explanation(map, 0, "opposite") for _ in pictures]
+
+    pictures, masks = _loaded(frame[:2])
+    rows = scoring.measure(Opposite(), classifier, pictures, masks, [0, 0], 2)
+    assert rows["ranks"].to_numpy() == pytest.approx(1)
+
+
+def test_a_picture_that_one_training_lacks_is_left_out_of_the_interval(scored):
+    values = [np.nan, 1.0, 0.5, 0.5]
+    found = table.interval([scored, scored.assign(**{"mass nucleus": values})], "mass nucleus")
+    assert found[0] == pytest.approx((3 + 2) / 6)

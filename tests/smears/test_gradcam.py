@@ -314,3 +314,13 @@ def test_an_overlay_is_bluest_where_nothing_matters_and_yellow_where_most_does()
     assert overlay(picture, Explanation(0 * heat, 0, "x")).dtype == np.uint8
     with pytest.raises(ValueError, match="sizes must agree"):
         overlay(picture[:5], Explanation(heat, 0, "x"))
+
+
+def test_pictures_of_a_second_batch_have_their_own_targets_too(flat):
+    count = gradcam.BATCH + 2
+    shown = list(np.random.default_rng(4).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8))
+    targets = [number % 3 for number in range(count)]
+    found = gradcam.explain(_classifier(flat), shown, targets)
+    assert [one.target for one in found] == targets
+    alone = gradcam.explain(_classifier(flat), shown[-1:], targets[-1:])[0]
+    np.testing.assert_allclose(found[-1].map, alone.map, atol=1e-5)

@@ -145,3 +145,10 @@ def test_calibrated_probabilities_have_a_small_calibration_error_and_sharpened_o
     sharp = probabilities**4 / (probabilities**4).sum(1, keepdims=True)
     assert metrics.calibration_error(labels, probabilities) < 0.02
     assert metrics.calibration_error(labels, sharp) > 0.15
+
+
+def test_confidences_are_told_apart_in_fifteen_bins():
+    # 0.65 lies below 10/15 and 0.68 above: one is 0.35 too low, the other 0.68 too high.
+    probabilities = np.array([[0.65, 0.35], [0.68, 0.32]])
+    found = metrics.calibration_error(np.array([0, 1]), probabilities)
+    assert found == pytest.approx((0.35 + 0.68) / 2)

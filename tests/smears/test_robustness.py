@@ -83,3 +83,15 @@ def test_stability_is_one_for_equal_maps_and_zero_for_noise():
     assert robustness.stability(rng.random((4, 30, 30))) == pytest.approx(0, abs=0.05)
     mean = robustness.rank_correlation(map, 1 - map)
     assert robustness.stability([map, map, 1 - map]) == pytest.approx((1 + 2 * mean) / 3)
+
+
+def test_noise_reaches_as_far_down_as_up(pictures):
+    seen = []
+
+    def explain(shown):
+        seen.extend(shown)
+        return _grey(shown)
+
+    robustness.max_sensitivity(explain, pictures, _grey(pictures), radius=5, samples=1)
+    apart = np.stack(seen).astype(int) - np.stack(pictures)
+    assert (apart.min(), apart.max()) == (-5, 5)

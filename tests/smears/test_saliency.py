@@ -125,3 +125,14 @@ def test_a_score_that_every_pixel_changes_alike_has_a_flat_map_and_says_why(pict
     found = saliency.explain(mean, pictures[:1], 0)[0]
     assert np.ptp(found.map) < 1e-6
     assert "every pixel sways" in found.note
+
+
+@pytest.mark.parametrize("samples", [0, 3])
+def test_pictures_of_a_second_batch_have_their_own_targets_too(hinge, pictures, samples):
+    targets = [0, 1, 2, 1, 2]
+    assert len(targets) > saliency.BATCH
+    found = saliency.explain(hinge, pictures, targets, samples=samples)
+    for one, picture, target in zip(found, pictures, targets, strict=True):
+        alone = saliency.explain(hinge, [picture], target, samples=samples)[0]
+        assert one.target == target
+        np.testing.assert_allclose(one.map, alone.map, atol=1e-4)

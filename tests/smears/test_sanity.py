@@ -115,3 +115,16 @@ def test_only_the_layers_that_were_asked_for_can_change_a_map(classifier, pictur
 def test_an_inverted_map_has_not_changed():
     assert not sanity.passes([-0.9, -0.8])
     assert sanity.passes([0.1, -0.2])
+
+
+def test_layers_of_one_shape_get_weights_of_their_own():
+    inputs = keras.Input((6,))
+    outputs = keras.layers.Dense(6, name="two")(keras.layers.Dense(6, name="one")(inputs))
+    copy = sanity.randomised(keras.Model(inputs, outputs))
+    first, second = (np.asarray(copy.get_layer(name).kernel) for name in ("one", "two"))
+    assert not np.allclose(first, second)
+
+
+def test_a_random_map_is_another_one_for_each_picture(classifier, pictures):
+    first, second = references.random_map(classifier, pictures, [0, 0])
+    assert not np.allclose(first.map, second.map)

@@ -242,3 +242,69 @@ def test_a_file_that_is_no_split_is_refused_by_name(tmp_path):
         path.write_text(text)
         with pytest.raises(splits.LeakError, match=r"is no split .*delete the file"):
             splits.stored(frame, "mark", tmp_path)
+
+
+def test_validation_is_a_quarter_of_official_training_and_keeps_subjects_whole():
+    frame = _catalogue()
+    frame["part"] = np.where(frame["subject"].str.endswith(("8", "9")), "test", "train")
+    parts = splits.split(frame)
+    assert frame.assign(part=parts).groupby("subject")["part"].nunique().max() == 1
+    shares = pd.crosstab(frame["label"], parts, normalize="index")
+    assert np.allclose(shares[["train", "validation", "test"]], [0.6, 0.2, 0.2])
+
+
+def test_official_parts_of_one_data_set_stay_where_another_lacks_validation():
+    whole, lacking = _catalogue(), _catalogue(seed=1).assign(data="other")
+    whole["part"] = np.where(whole["subject"].str.endswith("8"), "validation", "train")
+    lacking["subject"] = "other" + lacking["subject"]
+    for frame in (whole, lacking):
+        frame.loc[frame["subject"].str.endswith("9"), "part"] = "test"
+    lacking["part"] = lacking["part"].replace("", "train")
+    frame = pd.concat([whole, lacking], ignore_index=True)
+    parts = splits.split(frame)
+    first = frame["data"] == "set"
+    assert (parts[first] == frame["part"][first]).all()
+    assert 0.15 < (parts[~first] == "validation").mean() < 0.3
+
+
+def test_byte_identical_pictures_of_two_subjects_are_kept_on_one_side():
+    frame = _catalogue()
+    other = 4 * 10 * 2
+    frame.loc[other, "sha256"] = frame.loc[0, "sha256"]
+    unit = splits.groups(frame)
+    assert unit[0] == unit[other]
+    assert len(set(unit)) == 29
+
+
+def test_each_unit_share_and_seed_has_a_split_and_a_name_of_its_own(tmp_path):
+    frame = _catalogue(images=10)
+    asked = [("subject", 5, 0), ("subject", 5, 1), ("image", 5, 0), ("image", 10, 0)]
+    made = [splits.stored(frame, "m", tmp_path, by, share=n, seed=s)[0] for by, n, s in asked]
+    assert len({name for *_, name in made}) == 4
+    assert made[1][0].equals(splits.split(frame, "subject", 1))
+    again = splits.stored(frame, "m", tmp_path, "image", share=10)[0]
+    assert again[0].tolist() == made[3][0].tolist()
+    folds = [splits.stored(frame, "m", tmp_path, count=3, seed=seed) for seed in (0, 1)]
+    assert len({name for fold in folds for *_, name in fold}) == 6
+
+
+def test_a_source_on_two_sides_fails_a_split_by_source():
+    frame = _catalogue()
+    frame["source"], frame["subject"] = frame["subject"], ""
+    (failure,) = splits.audit(frame, splits.split(frame, "image"), "source").failures
+    assert failure.startswith("source image on two sides")
+
+
+def test_of_twenty_shuffles_the_one_nearest_to_the_wanted_shares_is_kept(monkeypatch):
+    frame = _catalogue(subjects=7, images=8)
+    given = np.repeat(np.random.default_rng(0).integers(1, 9, 21), 8)  # pictures of each subject
+    frame = frame[np.arange(len(frame)) % 8 < given].reset_index(drop=True)
+
+    def far(seed):
+        shares = pd.crosstab(frame["label"], splits.split(frame, seed=seed), normalize="index")
+        return np.abs(shares[["validation", "test"]].to_numpy() - 0.2).max()
+
+    best = far(0)
+    monkeypatch.setattr(splits, "SHUFFLES", 1)
+    alone = [far(seed) for seed in range(20)]
+    assert best == min(alone) < np.median(alone)

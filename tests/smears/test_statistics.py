@@ -253,3 +253,28 @@ def test_the_interval_of_a_difference_of_means_holds_the_true_one_and_widens_wit
     assert low < 1 < high
     # Ten pictures of a person say little more than one: as wide as the normal law of 40 people.
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 / 40), rel=0.25)
+
+
+def test_two_sets_of_pictures_are_drawn_apart_though_they_are_as_large():
+    right = _subjects(np.random.default_rng(9))
+    stack = _stack(right)
+    gap, low, high = statistics.difference_apart(stack, stack, _accuracy)
+    alone = np.diff(statistics.bootstrap_by_subject(stack, _accuracy))[0]
+    assert gap == 0
+    assert high - low == pytest.approx(2**0.5 * alone, rel=0.1)
+    people, values = np.arange(40), right.mean(1)
+    _, low, high = statistics.difference_of_means([values], [values], people, people)
+    assert high - low == pytest.approx(2**0.5 * alone, rel=0.1)
+
+
+def test_a_drawn_subject_counts_with_all_its_pictures():
+    # Every other resample has both: a quarter of the pictures is 1, not half of the subjects.
+    found = statistics.mean_by_subject([[0.0, 0.0, 0.0, 1.0]], ["a", "a", "a", "b"], level=0.2)
+    assert found == (0.25, 0.25, 0.25)
+
+
+def test_pictures_that_one_method_alone_got_right_are_counted_over_all_seeds():
+    right = np.random.default_rng(10).random((2, 3, 6, 4)) < 0.7  # method, seed, unit, picture
+    first, second = (np.concatenate([_stack(seed) for seed in method]) for method in right)
+    apart = right[0].sum((0, 2)) - right[1].sum((0, 2))
+    assert statistics.right_apart(first, second).tolist() == apart.tolist()

@@ -435,3 +435,26 @@ def test_what_a_terminal_cannot_show_or_no_one_reads_is_no_error():
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 1
+
+
+def test_each_fold_s_run_is_of_its_own_split_and_known_by_it_and_the_data(out):
+    found = standin.results(COMPARISON, out, "--folds", "5", "--rows", "LeukocyteNet")
+    runs = found.runs["LeukocyteNet"]
+    names = [name for *_, name in found.material.splits]
+    assert [run.settings["split"] for run in runs] == names
+    assert len(set(names)) == 5
+    assert {run.settings["data"] for run in runs} == {found.material.fingerprint}
+    (table,) = found.predictions("LeukocyteNet")
+    tested = table.loc[table["part"] == "test", "path"]
+    assert len(tested) == tested.nunique() == 100
+
+
+def test_a_run_is_known_by_the_weights_that_it_starts_from(out, tmp_path):
+    folders = []
+    for content in (b"", b"1", b"2"):
+        file = tmp_path / "vgg19.h5"
+        file.write_bytes(content)
+        given = ["--weights", f"VGG19={file}"] if content else []
+        found = standin.results(COMPARISON, out, "--rows", "VGG19", *given)
+        folders.append(found.runs["VGG19"][0].folder)
+    assert len(set(folders)) == 3

@@ -178,3 +178,14 @@ def test_pictures_of_another_source_are_told_of_the_runs_that_were_tried_on_them
     found = verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]}).evidence
     assert "Others: 80.0% (" in found
     assert "; 50 external pictures, 1 seed, the most frequent class 50.0%, set." in found
+
+
+def test_published_percentages_are_held_against_shares(tmp_path):
+    _store(tmp_path, "good", 184)
+    _store(tmp_path, "poor", 182)
+    rows = {"all": {"accuracy": 51.0}, "less": {"accuracy": 49.0}}
+    table = {"caption": "", "section": "4", "unit": "%", "rows": rows}
+    paper = Paper({"name": "a", "title": "", "source": "", "tables": {7: table}})
+    found = verdicts.better(tmp_path, _claim("good", "poor"), paper)
+    assert "published +2.0;" in found.evidence
+    assert found.result == verdicts.NOT_TESTABLE

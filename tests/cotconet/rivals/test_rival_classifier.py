@@ -136,3 +136,50 @@ def test_oversampling_keeps_every_picture_and_draws_the_smaller_class_to_parity(
     assert np.bincount(codes[rows]).tolist() == [5, 5]
     assert np.array_equal(rows, oversampled(codes, 0))
     assert oversampled(np.array([0, 1]), 0).tolist() == [0, 1]
+
+
+class Weighted(Jawahar):
+    """A method with weighted classes that keeps the epoch of the best accuracy."""
+
+    class_weight = True
+    monitor = "val_accuracy"
+
+
+class Oversampled(Weighted):
+    """The same, with the smaller class drawn to parity."""
+
+    def rows(self, codes):
+        return oversampled(codes, self.random_state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "weights", "watched"),
+    [
+        (Jawahar, [8, 12], None, ("val_loss", "min")),
+        (Weighted, [8, 12], {0: 20 / 16, 1: 20 / 24}, ("val_accuracy", "max")),
+        (Oversampled, [12, 12], {0: 1, 1: 1}, ("val_accuracy", "max")),
+    ],
+)
+def test_it_learns_from_training_pictures_and_is_stopped_by_the_others(
+    cells, tmp_path, monkeypatch, kind, counts, weights, watched
+):
+    seen, stops = {}, []
+
+    def fit(model, train, held, run, epochs, class_weight, callbacks, **_):
+        seen.update(train=train, held=held, weights=class_weight)
+
+    def stop(**settings):
+        stops.append(settings)
+
+    monkeypatch.setattr("cotconet.rivals.classifier.training.fit", fit)
+    monkeypatch.setattr("cotconet.rivals.classifier.keras.callbacks.EarlyStopping", stop)
+    pictures, labels = cells[0]
+    fewer = [*range(16), 17, 19, 21, 23]  # twelve "b", eight "a"
+    kind(32, patience=7, cache=tmp_path).fit(pictures[fewer], labels[fewer], validation=cells[1])
+    assert np.bincount(seen["train"].labels).tolist() == counts
+    assert seen["train"].shuffle
+    assert seen["held"].labels.tolist() == [0, 1] * 6
+    assert seen["weights"] == (weights and pytest.approx(weights))
+    (known,) = stops
+    assert (known["monitor"], known["mode"]) == watched
+    assert (known["patience"], known["restore_best_weights"]) == (7, True)

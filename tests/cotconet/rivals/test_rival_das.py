@@ -109,3 +109,13 @@ def test_a_folded_file_without_its_end_is_loaded_and_the_backbone_cut_there(back
     # In training too: the statistics that the bias stands for are not known.
     for training in (False, True):
         assert np.allclose(np.asarray(first(x, training=training)), by_hand, atol=1e-3)
+
+
+def test_imagenet_s_weights_are_taken_over_and_both_dropouts_are_there(tiny, monkeypatch):
+    pixels = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(8, 3, kernel_initializer="ones")(pixels)
+    monkeypatch.setattr(das.weight_files, "hub", lambda *_: keras.Model(pixels, x))
+    network, kind = Das(32).build(None)
+    assert kind == "ImageNet"
+    assert (network.get_weights()[0] == 1).all()
+    assert [network.get_layer(f"dropout{n}").rate for n in (1, 2)] == [0.5, 0.5]

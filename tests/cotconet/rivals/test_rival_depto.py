@@ -138,3 +138,27 @@ def test_weights_that_cannot_be_had_end_it_before_the_gan_is_trained(tmp_path, m
     method = Depto(size=32, cache=tmp_path)
     with pytest.raises(NotAvailable):
         method.fit(pictures[:6], [0, 0, 0, 0, 1, 1], validation=(pictures[6:], [0, 1]))
+
+
+def test_synthetic_pictures_of_the_smaller_class_stand_behind_the_real_ones(
+    cells, tmp_path, monkeypatch
+):
+    asked = []
+
+    def synthesise(gan, label, count, seed):
+        asked.append((label, count))
+        return cells[1][0][:count]
+
+    monkeypatch.setattr(conditional, "train", lambda *_, **__: None)
+    monkeypatch.setattr(conditional, "synthesise", synthesise)
+    model = Depto(32, weights=None, gan={"size": 32}, cache=tmp_path)
+    model.facts_, model.classes_, model.positive_ = {}, np.array(["a", "b"]), "b"
+    model._open()
+    fewer = [*range(16), 17, 19, 21, 23]  # twelve "b", eight "a"
+    part = model._balanced(model._part(cells[0][0][fewer], cells[0][1][fewer]))
+    assert asked == [(0, 4)]
+    assert part.codes[20:].tolist() == [0, 0, 0, 0]
+    shown = np.load(part.store)
+    assert np.array_equal(shown[:20], cells[0][0][fewer])
+    assert np.array_equal(shown[20:], cells[1][0][:4])
+    assert Depto.class_weight

@@ -7,7 +7,7 @@ import scipy.fft
 
 from cotconet import rivals
 from cotconet.rivals import gehlot, svm
-from cotconet.rivals.classifier import Part
+from cotconet.rivals.classifier import Part, Rival
 from cotconet.rivals.gehlot import Gehlot, SDCTNet, Shaken, spectral_average
 from cotconet.rivals.stain import (
     DCT,
@@ -189,3 +189,32 @@ def test_it_learns_and_a_loaded_one_predicts_the_same(tmp_path):
     again = rivals.load(tmp_path)
     assert np.allclose(again.predict_proba(pictures), model.predict_proba(pictures), atol=1e-5)
     assert gehlot.C == 10
+
+
+def test_the_network_is_stains_cosines_convolutions_and_bilinear_pooling_all_decayed():
+    network = SDCTNet(64)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert kinds[1:3] == ["StainDeconvolution", "DCT"]
+    assert kinds[-3:] == ["BilinearPooling", "Dense", "Activation"]
+    assert len(network.losses) == len(network.trainable_weights)
+
+
+def test_the_smaller_class_is_drawn_to_parity():
+    codes = np.array([0, 1, 1, 1, 1])
+    assert np.bincount(codes[Gehlot().rows(codes)]).tolist() == [4, 4]
+
+
+def test_the_machine_learns_from_what_the_network_gets_right(monkeypatch):
+    features = np.arange(8.0).reshape(4, 2)
+    seen = np.array([0.9, 0.2, 0.6, 0.4]), features
+    monkeypatch.setattr(Rival, "learn", lambda *_: None)
+    monkeypatch.setattr(Gehlot, "_seen", lambda self, part: seen)
+    monkeypatch.setattr(svm, "fit", lambda *given: given)
+    model = Gehlot(64)
+    model.facts_, model.arrays_ = {}, {}
+    model.learn(Part("", np.array([1, 0, 0, 1])), None)
+    x, codes, penalty, gamma = model.arrays_
+    assert x.tolist() == features[:2].tolist()
+    assert codes.tolist() == [1, 0]
+    assert (penalty, gamma) == (10, 100)
+    assert model.facts_["auxiliary_trained_on"] == 2

@@ -163,3 +163,37 @@ def test_it_is_not_stopped_before_the_rate_has_risen(
     model.train_network(network, part, part, None)
     assert seen["epochs"] == -(-6000 // -(-count // batch_size))
     assert (seen["stop"].start_from_epoch, seen["stop"].patience) == (first, patience)
+
+
+def test_each_head_learns_its_own_anchors_from_the_training_part(tmp_path, monkeypatch):
+    seen = {}
+
+    def fit(network, train, held, run, epochs, **_):
+        seen.update(train=train, held=held, loss=network.loss)
+
+    monkeypatch.setattr(khandekar.training, "fit", fit)
+    parts = []
+    for name, count in (("train", 6), ("held", 4)):
+        np.save(tmp_path / f"{name}.npy", np.zeros((count, 64, 64, 3), np.uint8))
+        boxes = [np.array([[0, 0, 0.5, 0.5]], np.float32)] * count
+        parts.append(khandekar.Part(tmp_path / f"{name}.npy", np.zeros(count, int), boxes))
+    model = Khandekar(64, batch_size=4)
+    model.arrays_ = {"anchors": np.linspace(0.1, 0.9, 18, dtype=np.float32).reshape(9, 2)}
+    pixels = keras.Input((64, 64, 3))
+    heads = [keras.layers.Conv2D(21, 1)(pixels) for _ in range(3)]
+    model.train_network(keras.Model(pixels, heads), *parts, None)
+    assert (seen["train"].store, seen["held"].store) == (parts[0].store, parts[1].store)
+    assert (seen["train"].augment, seen["held"].augment) == (True, False)
+    assert [loss.head for loss in seen["loss"]] == [0, 1, 2]
+
+
+def test_each_head_is_read_with_its_own_anchors():
+    model = Khandekar(64)
+    model.arrays_ = {"anchors": np.repeat(np.linspace(0.1, 0.9, 9)[:, None], 2, 1)}
+    for number in range(3):
+        heads = [np.full((1, 1, 1, 21), -20, np.float32) for _ in range(3)]
+        heads[number] = np.zeros((1, 1, 1, 21), np.float32)
+        (rows,) = model._read(heads)
+        # Of boxes about one middle the first of equals suppresses what overlaps it.
+        assert rows[0, 2] - rows[0, 0] == pytest.approx(0.1 + 0.3 * number)
+        assert rows[:, 4] == pytest.approx(0.25)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cotconet import rivals
-from cotconet.rivals import pretrained
+from cotconet.rivals import pretrained, svm
 from cotconet.rivals.classifier import Part
 from cotconet.rivals.mohammed import Mohammed, recurrent
 
@@ -67,3 +67,41 @@ def test_it_knows_a_batch_by_heart_and_a_loaded_one_predicts_the_same(
 def test_unknown_heads_are_refused(tiny_densenet, cells, tmp_path):
     with pytest.raises(ValueError, match="head='tree'"):
         Mohammed(32, head="tree", cache=tmp_path).fit(*cells[0], validation=cells[1])
+
+
+def test_the_penalty_is_the_least_of_those_that_validation_pictures_like_best(monkeypatch):
+    train, held = Part("train", np.array([0, 1, 1])), Part("held", np.array([0, 1]))
+    answers = {1: [-1, -1], 10: [-1, 1], 100: [-1, 1]}
+    fitted = []
+
+    def fit(x, codes, penalty, gamma):
+        fitted.append((x.max(), np.bincount(codes).tolist(), gamma))
+        return {"C": penalty}
+
+    def decide(arrays, x):
+        assert x.min() == 1
+        return np.array(answers[arrays["C"]])
+
+    monkeypatch.setattr(svm, "fit", fit)
+    monkeypatch.setattr(svm, "decide", decide)
+    # Features tell the part: 0 of training, 1 of validation.
+    described = {"train": np.zeros((3, 1)), "held": np.ones((2, 1))}
+    monkeypatch.setattr(Mohammed, "_described", lambda self, part: described[part.store])
+    model = Mohammed(32)
+    model.facts_, model.arrays_ = {}, {}
+    model._learn_machine(train, held)
+    assert model.facts_ == {"C": 10, "validation_accuracy": 1.0}
+    assert model.arrays_ == {"C": 10}
+    assert fitted == [(0, [2, 2], "scale")] * 3
+
+
+def test_a_repeated_row_is_its_picture_s_sequence(tiny_densenet, cells, tmp_path):
+    model = Mohammed(32, weights=None, cache=tmp_path)
+    model._open()
+    np.save(tmp_path / "pictures.npy", cells[0][0][:4])
+    part = Part(tmp_path / "pictures.npy", np.array([0, 1, 0, 1]))
+    model.backbone_, _ = model._frozen(part)
+    plain, _ = model.pictures(part)[0]
+    x, y = model.pictures(part, rows=np.array([3, 3, 0]))[0]
+    assert np.array_equal(x, plain[[3, 3, 0]])
+    assert y.argmax(1).tolist() == [1, 1, 0]

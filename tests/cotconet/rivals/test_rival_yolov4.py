@@ -240,3 +240,16 @@ def test_a_narrow_network_knows_two_cells_by_heart(tmp_path):
         best = found[boxes.iou(rows[:, :4], found[:, :4]).argmax(1)]
         assert np.diag(boxes.iou(rows[:, :4], best[:, :4])).min() > 0.5
         assert (best[:, 5] == rows[:, 4]).all()
+
+
+@pytest.mark.contract
+def test_a_good_box_in_its_own_square_must_still_be_called_one():
+    width, height = ANCHORS[8]
+    truth = [0.75 - width / 2, 0.25 - height / 2, 0.75 + width / 2, 0.25 + height / 2, 1]
+    output = np.zeros((1, 2, 2, 21), np.float32)
+    output[..., 4::7] = -20
+    sure = output.copy()
+    sure[0, 0, 1, 18] = 20
+    loss, truth = YOLOv4Loss(ANCHORS, 2), ops.array([[truth]], "float32")
+    found = [float(loss(truth, ops.array(said))) for said in (output, sure)]
+    assert found[0] == pytest.approx(found[1] + 20, rel=1e-4)

@@ -1,0 +1,42 @@
+"""Cells are cut from the enhanced picture, at one scale; a data set's own mask goes first."""
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from cotconet import preparation
+
+
+def _block(height, width, side=64):
+    """A grey block in the middle of a black picture."""
+    picture = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    picture[top : top + height, left : left + width] = 100
+    return picture
+
+
+def test_the_common_side_is_the_longer_one_of_nearly_the_largest_cell():
+    pictures = [_block(height, 12) for height in range(20, 41)]
+    found = preparation.common_side(pictures, steps=(), segmenter="on-black")
+    # With margins of 5% the largest is 44, the one before 43.
+    assert found == 44
+    pictures = [_block(12, 20)] * 300 + [_block(60, 60)]
+    assert preparation.common_side(pictures, steps=(), segmenter="on-black", most=400) == 22
+
+
+def test_what_is_cut_out_is_the_enhanced_picture(tmp_path):
+    path = tmp_path / "cells.npy"
+    halved = (lambda picture: picture // 2,)
+    empty = preparation.prepare([_block(30, 30)], path, 32, steps=halved, segmenter="on-black")
+    assert empty == 0
+    assert np.load(path).max() == 50
+
+
+def test_the_data_set_s_own_mask_goes_before_one_that_stands_in_for_it(tmp_path):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[5:9, 5:50] = 255
+    assert cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    rows = {"path": ["a", "b"], "sha256": ["u", "v"], "mask": [str(tmp_path / "mask.png"), ""]}
+    files, picture = preparation.Files(pd.DataFrame(rows)), _block(30, 30)
+    assert (preparation.truth(files, 0, picture) == (mask > 0)).all()
+    assert (preparation.truth(files, 1, picture) == preparation.truth([], 0, picture)).all()
