@@ -130,7 +130,7 @@ class Comparison:
         run = Run(self.options.out / "runs", f"{method} seed {seed}", settings)
         if not (run.folder / "scores.csv").exists():
             model = self._untrained(kind, seed)
-            train, held = self.cells("train"), self._cells("validation")
+            train, held = self.cells("train"), self.cells("validation")
             model.fit(
                 train.images, train.masks, run, validation=(held.images, held.masks),
                 augmenter=None if getattr(model, "frozen", False) else AUGMENTER,
