@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smears import InputError, colour, reports
+from smears import InputError, colour, published, reports
 from smears.commandline import place
 from smears.study import exits
 
@@ -66,7 +66,7 @@ def read(folder):
         rows = [row for _, cells in table.iterrows() if (row := _row(cells, ours[0], scale))]
         if rows:
             paper, number, *_ = path.stem.split("_")
-            name = {"leukocytenet": "LeukocyteNet", "cotconet": "CoTCoNet"}[paper]
+            name = published.load(paper).name
             shown = table[table[ours[0]].str.fullmatch(CELL)].iloc[0]
             title = f"{name}, Table {number[-1]}: {shown['data']}, {shown['n test']} pictures"
             panels.append((title, rows))
@@ -79,8 +79,8 @@ def _row(cells, column, scale):
     if not found:
         return None
     value, low, high = (float(x or found[1]) / scale for x in found.groups())
-    published = re.match(r"[\d.]+", cells[column.replace("ours (95% CI)", "published")])
-    return cells.iloc[0], published and float(published[0]) / scale, value, low, high
+    stated = re.match(r"[\d.]+", cells[column.replace("ours (95% CI)", "published")])
+    return cells.iloc[0], stated and float(stated[0]) / scale, value, low, high
 
 
 def draw(panels):
@@ -117,7 +117,7 @@ def _pairs(panels):
 
 def _panel(axis, title, rows):
     axis.set_title(title, fontsize=10, loc="left")
-    for line, (label, published, value, low, high) in enumerate(rows):
+    for line, (label, stated, value, low, high) in enumerate(rows):
         color = OTHERS
         if label in colour.CLASSIFIERS:
             color = COLOUR_ONLY
@@ -125,8 +125,8 @@ def _panel(axis, title, rows):
             color = OURS
         error = [[max(value - low, 0)], [max(high - value, 0)]]
         axis.errorbar(value, line, xerr=error, fmt="o", color=color, ms=5, capsize=2)
-        if published is not None:
-            axis.plot(published, line, "D", ms=4, mfc="none", color=PUBLISHED, zorder=0)
+        if stated is not None:
+            axis.plot(stated, line, "D", ms=4, mfc="none", color=PUBLISHED, zorder=0)
     axis.set_yticks(range(len(rows)), [_short(label) for label, *_ in rows], fontsize=8)
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlim(0, 1.02)

@@ -13,6 +13,20 @@ from smears.runs import Run
 from smears.weights import NotAvailable
 
 
+@pytest.fixture
+def asked(cells, monkeypatch):
+    """What a conditional GAN that is not trained was asked for, (label, count); it gives cells."""
+    made = []
+
+    def synthesise(gan, label, count, seed):
+        made.append((label, count))
+        return cells[1][0][:count]
+
+    monkeypatch.setattr(conditional, "train", lambda *arguments, **settings: None)
+    monkeypatch.setattr(conditional, "synthesise", synthesise)
+    return made
+
+
 @pytest.mark.slow
 def test_it_has_the_parameters_that_its_parts_imply():
     network = with_head(pretrained.densenet("DenseNet121", 224, None)[0])
@@ -68,16 +82,8 @@ def test_after_training_a_light_class_comes_out_lighter_than_a_dark_one(tmp_path
 @pytest.mark.slow
 @pytest.mark.contract
 def test_it_learns_with_synthetic_pictures_to_parity_and_a_loaded_one_predicts_the_same(
-    tiny_densenet, cells, tmp_path, monkeypatch
+    tiny_densenet, cells, tmp_path, asked
 ):
-    asked = []
-
-    def synthesise(gan, label, count, seed):
-        asked.append((label, count))
-        return cells[1][0][:count]
-
-    monkeypatch.setattr(conditional, "train", lambda *arguments, **settings: None)
-    monkeypatch.setattr(conditional, "synthesise", synthesise)
     pictures, labels = cells[0]
     fewer = [*range(16), 17, 19, 21, 23]  # twelve "b", eight "a"
     model = Depto(
@@ -140,17 +146,7 @@ def test_weights_that_cannot_be_had_end_it_before_the_gan_is_trained(tmp_path, m
         method.fit(pictures[:6], [0, 0, 0, 0, 1, 1], validation=(pictures[6:], [0, 1]))
 
 
-def test_synthetic_pictures_of_the_smaller_class_stand_behind_the_real_ones(
-    cells, tmp_path, monkeypatch
-):
-    asked = []
-
-    def synthesise(gan, label, count, seed):
-        asked.append((label, count))
-        return cells[1][0][:count]
-
-    monkeypatch.setattr(conditional, "train", lambda *_, **__: None)
-    monkeypatch.setattr(conditional, "synthesise", synthesise)
+def test_synthetic_pictures_of_the_smaller_class_stand_behind_the_real_ones(cells, tmp_path, asked):
     model = Depto(32, weights=None, gan={"size": 32}, cache=tmp_path)
     model.facts_, model.classes_, model.positive_ = {}, np.array(["a", "b"]), "b"
     model._open()
