@@ -1,16 +1,24 @@
 """Hold-out error of k nearest neighbours for many subsets of features, each from a former one."""
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.linalg.blas import sgemm
 
-ROUNDING = np.finfo(np.float32).eps / 2
+ROUNDING = float(np.finfo(np.float32).eps) / 2
 
 # Features that may be added to and taken from a matrix, in multiples of all there are, before it is
 # computed afresh: bounds the drift.
 RENEWAL = 4
 
 MOST_KEPT = 32
+
+# A mask that differs from a kept one in no larger share of the features is near it.
+NEAR = 1 / 16
+
+SIGNS = np.array([-1, 1], np.float32)
 
 
 class HoldoutNeighbours:
@@ -23,7 +31,9 @@ class HoldoutNeighbours:
 
     The neighbours are found by passes of argmin, which at this scale are six times faster than
     argpartition. With two classes and odd k a class wins whose (k + 1) / 2-th nearest sample is
-    nearer than the other's: (k + 1) / 2 passes over each class's part instead of k over all.
+    nearer than the other's: (k + 1) / 2 passes over each class's part instead of k over all. For a
+    mask near a kept one, as a local search asks for, even these are spared for most samples: see
+    `_glance`.
 
     Predictions are those of exact distances: where float32 and drift leave doubt, the distances in
     question are computed again in float64. So they equal those of scikit-learn's
@@ -34,7 +44,7 @@ class HoldoutNeighbours:
         X_train, y_train: float (n, features), labels (n,).
         X_valid, y_valid: float (m, features), labels (m,).
         n_neighbors: k; with fewer training samples, all of them vote.
-        memory: bytes for the kept distances, 4 n m for each mask; one to 32 are kept.
+        memory: bytes for the kept distances, up to 6 n m for each mask; one to 32 are kept.
 
     Attributes:
         classes: the sorted labels of the training samples.
@@ -70,11 +80,13 @@ class HoldoutNeighbours:
         self.largest = float((near + far) ** 2) * 1.01
         self.valid = valid * np.float32(-2)
         self.starts = np.arange(m * (part.max() + 1)) * self.width
-        self.slots = int(np.clip(memory // (4 * n * m), 1, MOST_KEPT))
-        self.distances = []
-        self.masks = np.zeros((self.slots, len(valid)), bool)
-        self.bits = np.array([_bits(mask) for mask in self.masks])
-        self.terms, self.used = np.zeros(self.slots, int), np.zeros(self.slots, int)
+        self.slots = int(np.clip(memory // (6 * n * m), 1, MOST_KEPT))
+        self.kept = []
+        # `_glance` counts up to 255 in a byte.
+        self.glances = self.halves and self.width <= 8 * 255
+        if self.glances:
+            self.change = np.empty((m, self.width), np.float32)
+            self.nearer = np.empty((m, self.width), bool)
         self.clock = self.columns = self.settled = 0
 
     def errors(self, masks):
@@ -101,113 +113,234 @@ class HoldoutNeighbours:
         mask = np.ascontiguousarray(mask, bool)
         if not mask.any():
             raise ValueError("the mask selects no feature: neighbours need at least one")
-        slot = self._slot(mask)
-        found, values = self._nearest(slot)
-        # Rounding errors add up as a random walk (Higham and Mary 2019), each at most one rounding
-        # of the largest partial sum; most are far smaller.
-        doubt = 2 * ROUNDING * self.terms[slot] ** 0.5 * self.largest
+        bits = int.from_bytes(np.packbits(mask))
+        start, differ = self._closest(bits)
+        self.clock += 1
+        if not differ:
+            return start.vote[0]
+        if self.glances and differ <= len(mask) * NEAR:
+            start.used = self.clock
+            return self._near(start, mask, bits, differ)
+        kept = self._place(start, differ, mask)
+        kept.used = self.clock
+        self._move(kept, mask, bits)
+        return kept.vote[0]
+
+    def _closest(self, bits):
+        """(kept distances with the fewest features to change, how many); none: (None, inf)."""
+        best, least, most = None, math.inf, RENEWAL * len(self.valid)
+        for kept in self.kept:
+            differ = (kept.bits ^ bits).bit_count()
+            if differ < least and kept.terms + differ <= most:
+                best, least = kept, differ
+        return best, least
+
+    def _place(self, start, differ, mask):
+        """The kept distances that shall become those of `mask`."""
+        size, full = len(mask), len(self.kept) == self.slots
+        # Masks far from each other serve more masks, so the first ones are computed afresh.
+        if differ >= np.count_nonzero(mask) or (not full and differ > size // 8):
+            if full:
+                kept = min(self.kept, key=lambda kept: kept.used)
+            else:
+                shape = len(self.X_valid), len(self.filled)
+                kept = _Kept(np.empty(shape, np.float32), np.zeros(size, bool))
+                self.kept.append(kept)
+            kept.mask[:], kept.terms = False, 0
+            return kept
+        if self.glances or len(self.kept) == 1 or not 1 < differ <= size * NEAR:
+            return start
+        # A local search: the next mask will be near this start too, so it is left as it is.
+        start.used = self.clock
+        kept = max((kept for kept in self.kept if kept is not start), key=lambda kept: kept.used)
+        np.copyto(kept.distances, start.distances)
+        kept.mask[:], kept.terms = start.mask, start.terms
+        return kept
+
+    def _move(self, kept, mask, bits):
+        """Add to kept distances the features that they lack, take from them those of no use."""
+        train, valid = (x[:-1] for x in self._change(kept.mask, mask))
+        count = len(train) - 1
+        if count:
+            fresh = not kept.terms
+            if fresh:
+                # No squared length of a validation sample is larger, so all distances are above 0.
+                train[-1] += self.offset
+                train[-1, ~self.filled] = np.inf
+            # distances += valid.T @ train, in place, for which NumPy has no call. An array in C
+            # order is its transpose in Fortran's.
+            sgemm(
+                1, train.T, valid.T, beta=0 if fresh else 1, c=kept.distances.T, overwrite_c=1,
+                trans_b=1,
+            )  # fmt: skip
+            kept.mask[:], kept.bits = mask, bits
+            kept.terms += count
+        kept.vote = self._vote(kept.distances, slice(None), kept.terms, mask)
+        kept.premises = None
+
+    def _change(self, before, mask):
+        """The change of the distances from one mask to another, as two factors.
+
+        Returns:
+            (float32 (features changed + 2, columns), float32 (features changed + 2, m)): the
+            change is the second one's transpose times the first. The last row but one brings in
+            the training samples' squared lengths, the last one what is added for each validation
+            sample: 0, to be filled in.
+        """
+        changed = (before != mask).nonzero()[0]
+        count = len(changed)
+        self.columns += count
+        sign = SIGNS.take(mask.take(changed))
+        valid = np.empty((count + 2, len(self.X_valid)), np.float32)
+        self.valid.take(changed, 0, out=valid[:count], mode="clip")  # "raise" would copy
+        valid[:count] *= sign[:, None]
+        valid[count], valid[-1] = 1, 0
+        train = np.empty((count + 2, len(self.filled)), np.float32)
+        self.train.take(changed, 0, out=train[:count], mode="clip")
+        train[count], train[-1] = sign @ np.square(train[:count]), 1
+        return train, valid
+
+    def _vote(self, distances, samples, terms, mask):
+        """Who wins, by the distances of all training samples to some validation samples.
+
+        Args:
+            distances: float32 (samples, columns). samples: index of the validation samples.
+            terms: features added to the distances and taken from them. mask: bool (features,).
+
+        Returns:
+            (codes of the classes that win (samples,); places of the nearest in each part, and
+            their distances, both (passes, samples * parts)).
+        """
+        found, values = self._nearest(distances)
+        doubt = self._doubt(terms)
         if self.halves:
-            border, other = values[-1].reshape(-1, 2).T
+            border, other = values[-1, ::2], values[-1, 1::2]
             winners = (other < border).astype(np.intp)
             unsure = np.abs(other - border) <= doubt
         else:
             votes = self.codes[found[: self.k]]
             winners = (votes == np.arange(len(self.classes))[:, None, None]).sum(1).argmax(0)
             if self.passes == self.k:
-                return winners
+                return winners, found, values
             border, unsure = values[-2], values[-1] - values[-2] <= doubt
         for row in unsure.nonzero()[0]:
-            winners[row] = self._settle(slot, row, border[row], doubt, mask)
-        return winners
+            sample = np.arange(len(self.X_valid))[samples][row]
+            apart = distances[row, self.columns_of]
+            winners[row] = self._settle(sample, apart, border[row], doubt, mask)
+        return winners, found, values
 
-    def _nearest(self, slot):
-        """(places, distances) of the nearest samples in each part, both (passes, m * parts)."""
-        flat = self.distances[slot].reshape(-1)
+    def _doubt(self, terms):
+        """Two distances of so many terms may stand in either order if they differ by no more."""
+        # Rounding errors add up as a random walk (Higham and Mary 2019), each at most one rounding
+        # of the largest partial sum; most are far smaller.
+        return 2 * ROUNDING * math.sqrt(terms) * self.largest
+
+    def _nearest(self, distances):
+        """(places, distances) of the nearest samples in each part, both (passes, rows * parts)."""
+        flat = distances.reshape(-1)
         # Floats above 0 have the order of their bits, and argmin is faster on integers.
         rows = flat.view(np.int32).reshape(-1, self.width)
+        starts = self.starts[: len(rows)]
         found = np.empty((self.passes, len(rows)), np.intp)
         values = np.empty((self.passes, len(rows)), np.float32)
         for i in range(self.passes):
             rows.argmin(1, out=found[i])
-            place = found[i] + self.starts
-            flat.take(place, out=values[i], mode="clip")  # "raise" would copy
+            place = found[i] + starts
+            flat.take(place, out=values[i], mode="clip")
             flat[place] = np.inf
-        flat[found + self.starts] = values
+        flat[found + starts] = values
         return found, values
 
-    def _settle(self, slot, row, border, doubt, mask):
+    def _settle(self, sample, apart, border, doubt, mask):
         """Code of the class that wins, for one sample, by exact distances near the border."""
         self.settled += 1
-        apart = self.distances[slot][row, self.columns_of]
         votes = np.bincount(self.codes[apart < border - doubt], minlength=len(self.classes))
         candidates = np.flatnonzero(np.abs(apart - border) <= doubt)
-        own = self.X_valid[row, mask].astype(np.float64)
+        own = self.X_valid[sample, mask].astype(np.float64)
         exact = np.square(self.X_train[candidates][:, mask] - own).sum(1)
         taken = candidates[np.argsort(exact, kind="stable")[: self.k - votes.sum()]]
         return (votes + np.bincount(self.codes[taken], minlength=len(votes))).argmax()
 
-    def _slot(self, mask):
-        """Number of the kept distances that are now those of `mask`."""
-        made, size = len(self.distances), len(mask)
-        bits = _bits(mask)
-        differ = np.bitwise_count(self.bits[:made] ^ bits).sum(1, dtype=int)
-        differ[self.terms[:made] + differ > RENEWAL * size] = size + 1
-        start = differ.argmin() if made else None
-        least = differ[start] if made else size + 1
-        # Masks far from each other serve more masks, so the first ones are computed afresh.
-        if least >= np.count_nonzero(mask) or (made < self.slots and least > size // 8):
-            if made < self.slots:
-                self.distances.append(np.empty((len(self.valid[0]), len(self.filled)), np.float32))
-            slot = made if made < self.slots else self.used.argmin()
-            self.masks[slot], self.terms[slot] = False, 0
-        elif 1 < least <= size // 16 and made > 1:
-            # A local search: the next mask will be near this start too, so it is left as it is.
-            self.used[start] = self.clock
-            slot = np.where(np.arange(made) == start, -1, self.used[:made]).argmax()
-            np.copyto(self.distances[slot], self.distances[start])
-            self.masks[slot], self.terms[slot] = self.masks[start], self.terms[start]
-        else:
-            slot = start
-        self._move(slot, mask)
-        self.bits[slot] = bits
-        self.clock += 1
-        self.used[slot] = self.clock
-        return slot
+    def _near(self, kept, mask, bits, differ):
+        """`_winners` for a mask that differs from a kept one in a few features."""
+        if kept.glanced is not None:
+            last, last_bits, winners = kept.glanced
+            between = (last_bits ^ bits).bit_count()
+            if not between:
+                return winners
+            if between < differ:  # The search has gone on from there.
+                self._move(kept, last, last_bits)
+        winners = self._glance(kept, mask)
+        kept.glanced = mask.copy(), bits, winners
+        return winners
 
-    def _move(self, slot, mask):
-        """Add to kept distances the features that they lack, take from them those of no use."""
-        changed = (self.masks[slot] != mask).nonzero()[0]
-        count = len(changed)
-        if not count:
-            return
-        sign = np.where(mask[changed], np.float32(1), np.float32(-1))
-        valid = np.empty((count + 1, len(self.X_valid)), np.float32)
-        self.valid.take(changed, 0, out=valid[:count], mode="clip")
-        valid[:count] *= sign[:, None]
-        valid[count] = 1
-        train = np.empty((count + 1, len(self.filled)), np.float32)
-        self.train.take(changed, 0, out=train[:count], mode="clip")
-        # The training samples' squared lengths ride along as one more column.
-        train[count] = sign @ np.square(train[:count])
-        fresh = not self.terms[slot]
-        if fresh:
-            # No squared length of a validation sample is larger, so all distances are above 0.
-            train[count] += self.offset
-            train[count, ~self.filled] = np.inf
-        # distances += valid.T @ train, in place, for which NumPy has no call. An array in C order
-        # is its transpose in Fortran's.
-        sgemm(
-            1, train.T, valid.T, beta=0 if fresh else 1, c=self.distances[slot].T,
-            overwrite_c=1, trans_b=1,
-        )  # fmt: skip
-        self.masks[slot] = mask
-        self.terms[slot] += count
-        self.columns += count
+    def _glance(self, kept, mask):
+        """Codes of the classes that win, most of them without all distances; kept ones stay.
+
+        Under the new mask, the half that won under the kept one is no farther than its farthest
+        member. Where too few samples of the other class to make a half are as near as that, the
+        winner is the same. For the few validation samples where this does not decide, all
+        distances are computed.
+        """
+        if kept.premises is None:
+            kept.premises = self._premises(kept)
+        order, first, half, apart, others = kept.premises
+        train, valid = self._change(kept.mask, mask)
+        terms = kept.terms + len(train)
+        own = valid.take(order, 1)
+        moved = train.take(half, 1).reshape(len(train), *apart.shape)
+        moved *= own[:, None]
+        moved = np.add.reduce(moved, 0)
+        moved += apart
+        limit = np.maximum.reduce(moved, 0)
+        limit += self._doubt(terms)
+        # kept + change <= limit, asked as change - limit <= -kept: one product, one comparison.
+        np.negative(limit, out=own[-1])
+        np.matmul(own[:, :first].T, train[:, self.width :], out=self.change[:first])
+        np.matmul(own[:, first:].T, train[:, : self.width], out=self.change[first:])
+        np.less_equal(self.change, others, out=self.nearer)
+        # Eight flags a word: the words' sum is eight counts of a byte each, then four of two bytes,
+        # whose sum comes to stand in the highest two.
+        counts = np.add.reduce(self.nearer.view(np.uint64), 1)
+        counts = (counts & 0x00FF00FF00FF00FF) + (counts >> 8 & 0x00FF00FF00FF00FF)
+        undecided = order[counts * 0x0001000100010001 >> 48 >= self.passes]
+        winners = kept.vote[0].copy()
+        if len(undecided):
+            distances = kept.distances[undecided] + valid[:, undecided].T @ train
+            winners[undecided] = self._vote(distances, undecided, terms, mask)[0]
+        return winners
+
+    def _premises(self, kept):
+        """What `_glance` takes from a kept mask; validation samples ordered by their winners.
+
+        Returns:
+            (their order (m,); how many the first class wins; columns of the winning half, flat
+            (passes * m,), and its distances (passes, m); the negated distances of the other
+            class's samples (m, width)).
+        """
+        winners, found, values = kept.vote
+        order = np.argsort(winners, kind="stable")
+        winner = winners[order]
+        part = 2 * order + winner
+        half = (found[:, part] + winner * self.width).reshape(-1)
+        others = -kept.distances.reshape(-1, self.width)[part ^ 1]
+        return order, np.count_nonzero(winner == 0), half, values[:, part], others
 
 
-def _bits(mask):
-    """A mask as uint64 words, for counting differences fast."""
-    words = np.zeros(-(-len(mask) // 64) * 8, np.uint8)
-    packed = np.packbits(mask)
-    words[: len(packed)] = packed
-    return words.view(np.uint64)
+@dataclass(eq=False)
+class _Kept:
+    """Distances of one mask, float32 (m, columns).
+
+    bits: the mask as a number. terms: features added and taken since they were computed afresh.
+    used: when last. vote: of `_vote`. premises: of `_premises`, once asked for. glanced: (mask,
+    bits, winners) of the last `_glance` from here.
+    """
+
+    distances: np.ndarray
+    mask: np.ndarray
+    bits: int = 0
+    terms: int = 0
+    used: int = 0
+    vote: tuple = None
+    premises: tuple = None
+    glanced: tuple = None

@@ -73,6 +73,61 @@ def test_the_next_mask_costs_only_what_differs():
     assert model.columns == 35
 
 
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_a_walk_near_a_kept_mask_predicts_the_same(k, kinds, monkeypatch):
+    """A local search: steps of a few features, of which some are taken and others not."""
+    X_train, y_train, X_valid, y_valid = _data(kinds, n=600, features=96)
+    model = HoldoutNeighbours(X_train, y_train, X_valid, y_valid, k)
+    glances, moves = [], []
+    glance, move = model._glance, model._move
+    monkeypatch.setattr(model, "_glance", lambda *a: glances.append(a) or glance(*a))
+    monkeypatch.setattr(model, "_move", lambda *a: moves.append(a) or move(*a))
+    rng = np.random.default_rng(3)
+    mask = rng.random(96) < 0.5
+    model.predict(mask)
+    for i in range(60):
+        found = mask.copy()
+        found[rng.integers(96, size=rng.integers(1, 4))] ^= True
+        own = KNeighborsClassifier(k).fit(X_train[:, found], y_train)
+        np.testing.assert_array_equal(model.predict(found), own.predict(X_valid[:, found]))
+        if i % 7 == 0:
+            mask = found
+    if kinds == 2:  # Distances are moved where the walk went on, no oftener.
+        assert len(glances) >= 55
+        assert 8 <= len(moves) <= 14
+    else:
+        assert not glances
+
+
+def test_a_mask_changed_in_place_between_calls():
+    X_train, y_train, X_valid, y_valid = _data(n=300, features=64)
+    model, rng = HoldoutNeighbours(X_train, y_train, X_valid, y_valid), np.random.default_rng(4)
+    mask = rng.random(64) < 0.5
+    step = []
+    for i in range(40):
+        own = KNeighborsClassifier(5).fit(X_train[:, mask], y_train)
+        np.testing.assert_array_equal(model.predict(mask), own.predict(X_valid[:, mask]))
+        step = step if i % 3 == 2 else rng.integers(64, size=2)  # and back again
+        mask[step] ^= True
+
+
+def test_a_glance_that_finds_hundreds_of_nearer_samples():
+    """The winner's samples go far away, so all of the other class's, 256, 257, ..., are nearer."""
+    for count in (255, 256, 257, 258, 259, 511, 512, 514, 2040, 2041):
+        rng = np.random.default_rng(count)
+        X_train = rng.normal(size=(count + 5, 40)).astype(np.float32)
+        y_train = np.repeat([0, 1], [5, count])
+        X_train[:5] *= 0.01
+        X_train[:5, 7] = 1000
+        X_valid = rng.normal(size=(9, 40)).astype(np.float32) * 0.01
+        model = HoldoutNeighbours(X_train, y_train, X_valid, np.zeros(9, int))
+        mask = np.arange(40) != 7
+        assert model.predict(mask).tolist() == [0] * 9
+        assert model.predict(np.ones(40, bool)).tolist() == [1] * 9
+        assert model.predict(mask).tolist() == [0] * 9
+
+
 def test_drift_is_bounded_and_known():
     model = HoldoutNeighbours(*_data(features=40, scale=100.0), memory=1)
     rng = np.random.default_rng(1)
@@ -80,28 +135,30 @@ def test_drift_is_bounded_and_known():
     for _ in range(400):
         mask = mask ^ (np.arange(40) == rng.integers(40))
         model.predict(mask)
-        assert model.terms[0] <= neighbours.RENEWAL * 40
-        bound = neighbours.ROUNDING * model.terms[0] ** 0.5 * model.largest
+        (kept,) = model.kept
+        assert kept.terms <= neighbours.RENEWAL * 40
+        bound = neighbours.ROUNDING * kept.terms**0.5 * model.largest
         middle = model.X_train.mean(0)
-        valid, train = (x[:, mask] - middle[mask] for x in (model.X_valid, model.X_train))
+        valid, train = (x[:, kept.mask] - middle[kept.mask] for x in (model.X_valid, model.X_train))
         exact = np.square(train).sum(1) - 2 * valid @ train.T
-        kept = model.distances[0][:, model.columns_of].astype(float) - model.offset
-        worst = max(worst, np.abs(kept - exact).max() / bound)
+        found = kept.distances[:, model.columns_of].astype(float) - model.offset
+        worst = max(worst, np.abs(found - exact).max() / bound)
     assert 0 < worst < 1
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("k", [1, 3])
-def test_near_ties_are_settled_by_exact_distances(k, classes):
+@pytest.mark.parametrize("features", [6, 48])
+def test_near_ties_are_settled_by_exact_distances(features, k, classes):
     """Distances that float32 cannot tell apart decide the class."""
     rng = np.random.default_rng(2)
     y_train = np.arange(20) % classes
     y_train = np.concatenate([y_train, (y_train + 1) % classes])  # twins are of different classes
-    X_train = rng.normal(size=(40, 6)) * 1000
-    X_train[20:] = X_train[:20] * (1 + 1e-9)
-    X_valid = rng.normal(size=(30, 6)) * 1000
+    X_train = rng.normal(size=(40, features)) * 1000
+    X_train[20:] = X_train[:20] + rng.normal(size=(20, features)) * 1e-6
+    X_valid = rng.normal(size=(30, features)) * 1000
     model = HoldoutNeighbours(X_train, y_train, X_valid, np.zeros(30), k)
-    for mask in _masks(6, 10):
+    for mask in _masks(features, 2 * features):
         exact = np.square(X_valid[:, None, mask] - X_train[:, mask]).sum(2)
         nearest = y_train[np.argsort(exact, axis=1, kind="stable")[:, :k]]
         votes = (nearest[:, :, None] == np.arange(classes)).sum(1)
@@ -125,7 +182,7 @@ def test_copies_of_a_training_sample_are_nearest_though_rounding_may_go_below_ze
     X_train, y_train, _, _ = _data(features=40, scale=1000.0)
     model = HoldoutNeighbours(X_train, y_train, X_train, y_train, 1)
     assert model.errors(_masks(40, 30)).max() == 0
-    assert min(distances.min() for distances in model.distances) >= 0
+    assert min(kept.distances.min() for kept in model.kept) >= 0
 
 
 def test_an_empty_mask_is_an_error():
