@@ -30,6 +30,9 @@ WHOLE = {
 # The recipe that trained in trials rescales random layers to this deviation (assumed, D15).
 START_DEVIATION = 0.7
 
+# Parts that the network predicts when it is trained.
+JUDGED = ("validation", "test")
+
 # Training pictures whose sharpness and colours are summed up; percentiles need no more.
 MEASURED = 2000
 
@@ -43,8 +46,8 @@ def train_whole(task, run):
     s = run.settings
     backend.seed(s["seed"])
     store = pictures.store(task.catalogue, s["size"], task.cache)
-    train = _pictures(task, store, "caffe", "train", s, augment="epoch", shuffle=True)
-    validation = _pictures(task, store, "caffe", "validation", s)
+    train = _pictures(task, store, "caffe", ["train"], s, augment="epoch", shuffle=True)
+    validation = _pictures(task, store, "caffe", ["validation"], s)
     # The machine's, not the method's; a run that another machine goes on with keeps its own.
     precision = run.facts.get("precision", backend.precision())
     with backend.policy(precision):
@@ -70,7 +73,8 @@ def train_whole(task, run):
         )
         found = trained.get_weights()
     network.set_weights(found)
-    _finish(task, run, network, store, "caffe")
+    probabilities = training.predict(network, _pictures(task, store, "caffe", JUDGED, s))
+    _finish(task, run, network, store, "caffe", probabilities)
 
 
 def train_head(task, run):
@@ -84,21 +88,22 @@ def train_head(task, run):
     backend.seed(s["seed"])
     mode = baselines.BACKBONES[s["model"]].preprocess
     store = pictures.store(task.catalogue, s["size"], task.cache)
-    train = _pictures(task, store, mode, "train", s, augment="once")
-    validation = _pictures(task, store, mode, "validation", s)
+    train = _pictures(task, store, mode, ["train"], s, augment="once")
+    judged = _pictures(task, store, mode, JUDGED, s)
+    validated = np.isin(task.positions(*JUDGED), task.positions("validation")).nonzero()[0]
     frozen, kind = _backbone(task, s, store, mode)
     _begin(run, kind)
     run.note(parameters=frozen.count_params())
     began = time.perf_counter()
     key = f"{s['model']} {s['size']} {features.weights_hash(frozen)}"
+    taught, shown = (
+        features.frozen_features(frozen, part, task.cache, key) for part in (train, judged)
+    )
+    common = {"classes": len(task.classes), "batch_size": s["batch_size"], "seed": s["seed"]}
     sets = [
-        features.Features(
-            features.frozen_features(frozen, part, task.cache, key), part.labels,
-            classes=len(task.classes), batch_size=s["batch_size"], shuffle=part is train,
-            seed=s["seed"],
-        )
-        for part in (train, validation)
-    ]  # fmt: skip
+        features.Features(taught, train.labels, shuffle=True, **common),
+        features.Features(shown, judged.labels[validated], rows=validated, **common),
+    ]
     run.note(feature_seconds=time.perf_counter() - began)
     head = baselines.head(frozen.output_shape[1:], len(task.classes), s["pooling"])
     head.compile(
@@ -114,7 +119,8 @@ def train_head(task, run):
     training.fit(
         head, *sets, run, s["epochs"], class_weight=weight, callbacks=callbacks, title=s["model"]
     )
-    _finish(task, run, baselines.whole(frozen, head), store, mode)
+    probabilities = training.predict(head, features.Features(shown, judged.labels, **common))
+    _finish(task, run, baselines.whole(frozen, head), store, mode, probabilities)
 
 
 def _begin(run, kind):
@@ -143,9 +149,9 @@ def predict(run, frame, task):
     return training.predict(network, shown)
 
 
-def _pictures(task, store, mode, part, s, augment=None, shuffle=False):
-    """The Pictures of one part; with `augment`, balanced and augmented (training alone)."""
-    positions, copies = task.positions(part), None
+def _pictures(task, store, mode, parts, s, augment=None, shuffle=False):
+    """The Pictures of some parts; with `augment`, balanced and augmented (training alone)."""
+    positions, copies = task.positions(*parts), None
     if augment and s["augment"]:
         names = task.catalogue["label"].iloc[positions].tolist()
         chosen, copies = augmentation.balance(names)
@@ -223,14 +229,9 @@ def _rescale(network, task, store, mode, only, by_channel=False):
     initialisation.unit_variance(network, batch, target=target, only=only, by_channel=by_channel)
 
 
-def _finish(task, run, network, store, mode):
-    """Predict validation and test pictures, keep the network, finish the run."""
-    positions = task.positions("validation", "test")
-    shown = pictures.Pictures(
-        store, positions, task.labels(positions), classes=len(task.classes),
-        batch_size=run.settings["batch_size"], preprocess=mode,
-    )  # fmt: skip
-    probabilities = training.predict(network, shown)
+def _finish(task, run, network, store, mode, probabilities):
+    """Keep the network and the probabilities of the JUDGED parts, finish the run."""
+    positions = task.positions(*JUDGED)
     fresh = run.folder / "model.partial.keras"
     network.save(fresh, include_optimizer=False)
     fresh.replace(run.folder / "model.keras")

@@ -69,7 +69,7 @@ def run(folder):
         (smears.runs.Run, catalogue of all pictures with their `part`).
     """
     from leukocytenet import fitting
-    from smears import catalogue, drawn, images, pictures
+    from smears import catalogue, drawn, images, pictures, training
     from smears.material import Task
     from smears.runs import Run
 
@@ -92,5 +92,7 @@ def run(folder):
     found = keras.Model(pixels, keras.layers.Dense(3, activation="softmax", name="out")(x))
     settings = {"model": "Tiny", "size": 32, "batch_size": 16, "seed": 0, "epochs": 1}
     made = Run(folder / "runs", "tiny", settings)
-    fitting._finish(task, made, found, pictures.store(frame, 32, task.cache), "tf")
+    store = pictures.store(frame, 32, task.cache)
+    shown = fitting._pictures(task, store, "tf", fitting.JUDGED, settings)
+    fitting._finish(task, made, found, store, "tf", training.predict(found, shown))
     return made, frame.assign(part=parts)

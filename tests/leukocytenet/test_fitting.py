@@ -1,5 +1,6 @@
 """`--devices all` of a real script: two devices, or two hosts, end where one does."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -248,6 +249,42 @@ def test_only_training_pictures_are_repeated_and_changed(begin, model):
     )
 
 
+def test_a_head_s_answers_are_those_of_the_network_that_is_kept(greys, tmp_path, monkeypatch):
+    """From the stored features, whatever the order of the parts; each picture is shown once."""
+    task, store = greys
+    parts = pd.Series(["test", "train", "validation", "train"] * 3)
+    task = dataclasses.replace(task, parts=parts)
+    pixels = keras.Input((8, 8, 3))
+    frozen = keras.Model(pixels, keras.layers.AveragePooling2D(8)(pixels), name="frozen")
+    judges, shown = {}, []
+
+    def fit(head, train, validation, run, *_, **__):
+        judges.update(zip(("x", "y"), _all(validation), strict=True))
+        head.set_weights([np.array([[0.02, 0.0]] * 3), np.zeros(2)])
+
+    outputs = fitting.features.outputs
+    monkeypatch.setattr(fitting.pictures, "store", lambda *_: store)
+    monkeypatch.setattr(fitting, "_backbone", lambda *_: (frozen, "random"))
+    monkeypatch.setattr(fitting.training, "fit", fit)
+    monkeypatch.setattr(
+        fitting.features, "outputs", lambda *a: shown.append(len(a[1].rows)) or outputs(*a)
+    )
+    run = Run(tmp_path, "row", {**recipe.settings("quick", model="VGG19"), "seed": 0, "size": 8})
+    fitting.train_head(task, run)
+    greys = np.arange(12) * 20.0
+    assert judges["x"][..., 2].ravel() == pytest.approx(greys[2::4] - 123.68, abs=1e-2)
+    assert judges["y"].argmax(1).tolist() == [0, 0, 1]
+    found = run.predictions
+    assert found["part"].tolist() == ["test", "validation"] * 3
+    assert found["path"].tolist() == [f"{grey:.0f}.png" for grey in greys[::2]]
+    pixels = np.repeat(greys[::2], 3).reshape(-1, 3) - (103.939, 116.779, 123.68)
+    expected = 1 / (1 + np.exp(-0.02 * pixels.sum(1)))
+    assert found["a"].to_numpy() == pytest.approx(expected, abs=1e-4)
+    again = fitting.predict(run, task.catalogue, task)[::2]
+    assert again[:, 0] == pytest.approx(expected, abs=1e-4)
+    assert shown == [len(fitting.augmentation.balance(["a"] * 4 + ["b"] * 2)[0]), 6]
+
+
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_head_s_classes_are_weighted_only_where_its_row_asks_for_it(begin, asked):
     seen = begin(model="VGG19", augment=None, class_weight=asked)
@@ -274,8 +311,9 @@ def test_a_finished_row_keeps_the_answers_to_validation_and_test_pictures(greys,
     x = keras.layers.GlobalAveragePooling2D()(pixels)
     network = keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(x))
     network.set_weights([np.full((3, 2), [[0, 1 / 3]]), np.zeros(2)])
-    run = Run(tmp_path, "row", {"batch_size": 4})
-    fitting._finish(task, run, network, store, "tf")
+    run = Run(tmp_path, "row", {"batch_size": 4, "seed": 0})
+    shown = fitting._pictures(task, store, "tf", fitting.JUDGED, run.settings)
+    fitting._finish(task, run, network, store, "tf", fitting.training.predict(network, shown))
     found = run.predictions
     assert found["path"].tolist() == [f"{level}.png" for level in range(120, 240, 20)]
     assert found["part"].tolist() == ["validation"] * 3 + ["test"] * 3

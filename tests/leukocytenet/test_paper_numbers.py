@@ -108,6 +108,7 @@ def trained(monkeypatch):
     monkeypatch.setattr(fitting, "_network", lambda *_: (network, "random"))
     monkeypatch.setattr(fitting, "_finish", lambda *_: None)
     monkeypatch.setattr(fitting.training, "fit", fit)
+    monkeypatch.setattr(fitting.training, "predict", lambda *_: None)
     run = SimpleNamespace(
         settings={**recipe.settings("paper"), "seed": 0},
         facts={},
