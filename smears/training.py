@@ -223,12 +223,12 @@ class Checkpoint(keras.callbacks.Callback):
             return [], False
         model.optimizer.build(model.trainable_variables)
         try:
-            model.load_weights(whole[-1] / "model.weights.h5")
             state = json.loads((whole[-1] / "state.json").read_text())
             with np.load(whole[-1] / "arrays.npz", allow_pickle=False) as arrays:
-                for number, variable in enumerate(_noise(model)):
-                    variable.assign(arrays[f"noise{number}"])
+                kept = [arrays[name] for name in sorted(arrays.files) if name.startswith("state")]
                 best = [arrays[name] for name in sorted(arrays.files) if name.startswith("best")]
+            for variable, value in zip(_state(model), kept, strict=True):
+                variable.assign(value)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
             raise InputError(
                 f"the checkpoint {whole[-1]} cannot be read ({problem}). Delete the folder "
@@ -251,8 +251,8 @@ class Checkpoint(keras.callbacks.Callback):
         fresh = self.folder / "partial"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        self.model.save_weights(fresh / "model.weights.h5")
-        arrays = {f"noise{n}": np.asarray(v) for n, v in enumerate(_noise(self.model))}
+        # Keras's own `save_weights` takes as long for a small network as a short epoch.
+        arrays = {f"state{n:04d}": v.numpy() for n, v in enumerate(_state(self.model))}
         for other in self.others:
             weights = getattr(other, "best_weights", None) or []
             arrays.update({f"best{n:04d}": np.asarray(w) for n, w in enumerate(weights)})
@@ -278,10 +278,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.run.write_history(self.history)
 
 
-def _noise(model):
-    """The states of the model's random generators: in `variables`, but not in `weights`."""
-    known = {id(variable) for variable in model.weights}
-    return [variable for variable in model.variables if id(variable) not in known]
+def _state(model):
+    """Variables on which a training goes on: weights, states of noise generators, optimizer's."""
+    return [*model.variables, *model.optimizer.variables]
 
 
 def predict(model, pictures):

@@ -242,7 +242,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing_at_the_last_step(steps,
     assert np.all(np.diff(values[rise:]) <= 0)
 
 
-@pytest.mark.parametrize("name", ["model.weights.h5", "state.json", "arrays.npz"])
+@pytest.mark.parametrize("name", ["state.json", "arrays.npz"])
 def test_a_damaged_checkpoint_is_refused_with_the_remedy(tmp_path, store, name):
     run = runs.Run(tmp_path, "row", {})
     network, train, held = _tiny(store)
