@@ -184,9 +184,9 @@ class LeuGAN(keras.Model):
         Args:
             d_optimizer, g_optimizer: of discriminator and generator. Default: Adam with beta 1 of
                 0.5 and 2e-4 (assumed: DCGAN's, C12). A generator narrower than 1024 gets
-                2e-4 x sqrt(1024 / width): at 2e-4 it is left behind for long (measured, C12).
+                `generator_rate`: at 2e-4 it is left behind for long (measured, C12).
         """
-        rates = RATE, RATE * (WIDTH / self.width) ** 0.5
+        rates = RATE, generator_rate(self.width)
         pair = [
             optimizer or keras.optimizers.Adam(rate, beta_1=0.5)
             for optimizer, rate in zip((d_optimizer, g_optimizer), rates, strict=True)
@@ -338,6 +338,11 @@ class Pair(keras.optimizers.Optimizer):
 
     def load_own_variables(self, store):
         """Nothing, see `save_own_variables`."""
+
+
+def generator_rate(width):
+    """Adam's rate for a generator of that width: 2e-4 x sqrt(1024 / width) (assumed, C12)."""
+    return RATE * (WIDTH / width) ** 0.5
 
 
 def to_pictures(output):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from cotconet import preparation, segmentation
 from cotconet.given import accepted, name_of, units
 from cotconet.grafr import GraFR, floored
+from cotconet.recipe import COLLAPSED
 from smears import InputError, images
 from smears.arrays import write_stream
 from smears.runs import Run, write_whole
@@ -26,6 +28,7 @@ VERSIONS = {"enhance": 1, "segment": 1, "prepare": 2, "synthesise": 2, "extract"
 LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}
 SYNTHESES = ("leugan", "traditional", None)
 SCALES = ("common", "own")
+LEAST_COMPARED = 4  # synthetic pictures; how fewer vary says nothing
 FORMAT = 2
 
 
@@ -547,7 +550,24 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                     made = synthesis.synthesise(gan, count, self.random_state)
                 made = (images.resize(cell, self.size) for cell in made)
                 write_stream(path, (count, self.size, self.size, 3), np.uint8, made)
+        if self.synthesise == "leugan" and count >= LEAST_COMPARED:
+            self._compare(path, store, rows)
         return path, run.folder.name
+
+    def _compare(self, path, store, rows):
+        """Note how various LeuGAN's pictures are, and say so if they are nearly one."""
+        from cotconet import synthesis
+
+        real = np.load(store, mmap_mode="r")[rows]
+        found = synthesis.variety(np.load(path, mmap_mode="r"), real)
+        self.facts_["synthetic_variety"] = round(found, 3)
+        if found < COLLAPSED:
+            print(
+                f"LeuGAN's pictures are nearly one and the same: they vary {found:.2f} times as "
+                "much as the cells that it learnt from. Take another seed, more epochs, or "
+                'synthesise="traditional" or None.',
+                file=sys.stderr,
+            )
 
     def _learn_features(self, train, codes, seen, held):
         from cotconet import coupled

@@ -6,7 +6,7 @@ import shutil
 import keras
 import numpy as np
 
-from cotconet.leugan import LeuGAN, to_pictures
+from cotconet.leugan import LeuGAN, generator_rate, to_pictures
 from smears import InputError, backend, images, training
 from smears.augmentation import Augmenter
 from smears.pictures import Pictures
@@ -57,7 +57,7 @@ def enough(count):
 
 def train(
     pictures, run, *, size=256, width=1024, epochs=200, batch_size=64, loss="non-saturating",
-    batch_norm=True, seed=0, turns=True, every=10,
+    batch_norm=True, equal_rates=False, seed=0, turns=True, every=10,
 ):  # fmt: skip
     """Train a LeuGAN in a run folder, or go on where a killed run ended, or load a finished one.
 
@@ -71,6 +71,8 @@ def train(
         size, width, loss, batch_norm: see `LeuGAN`. Pictures of another side are resized.
         epochs: passes over the pictures (assumed, C12).
         batch_size: at most; an epoch is cut into batches of about equal size (assumed: 64, C12).
+        equal_rates: let the discriminator learn at the rate of the generator, which is higher
+            where that is narrower than 1024: without, some trainings collapse (measured, C12).
         seed: of weights, order and noise.
         turns: show real pictures flipped and turned by quarters, for a cell has no up and few
             pictures are soon known by heart (assumed, C13).
@@ -89,7 +91,8 @@ def train(
     backend.seed(seed)
     run.write_environment()
     gan = LeuGAN(size, width=width, loss=loss, batch_norm=batch_norm, seed=seed)
-    gan.compile()
+    rate = generator_rate(width)
+    gan.compile(keras.optimizers.Adam(rate, beta_1=0.5) if equal_rates else None)
     run.note(parameters=gan.count_params(), pictures=len(pictures))
     n = len(pictures)
     batch = -(
@@ -123,6 +126,22 @@ class Samples(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
             shown = synthesise(self.model, self.count, self.seed)
             images.save(images.tile(shown), self.folder / f"epoch-{epoch + 1:04d}.png")
+
+
+def variety(synthetic, real):
+    """How much a pixel varies over synthetic pictures, as a share of what it does over real ones.
+
+    Args: uint8 (n, s, s, 3) and (m, t, t, 3).
+
+    Returns:
+        float, mean standard deviation of the first / of the second; far below 1 is mode collapse.
+    """
+    # Plane by plane: thousands of pictures as float64 would fill the memory.
+    first, second = (
+        np.mean([np.asarray(x[:, row], np.float32).std(0).mean() for row in range(x.shape[1])])
+        for x in (synthetic, real)
+    )
+    return float(first / second) if second else 1.0
 
 
 def synthesise(gan, count, seed=0):

@@ -151,6 +151,13 @@ def _synthetic(results):
             + " to ".join(map(str, dict.fromkeys((made[0], made[-1]))))
             + "; none in validation or test."
         )  # fmt: skip
+    varieties = [v for run in runs if (v := run.facts.get("synthetic_variety")) is not None]
+    if collapsed := [v for v in varieties if v < recipe.COLLAPSED]:
+        lines.append(
+            f"LeuGAN collapsed in {len(collapsed)} of {len(varieties)} trainings: its pictures "
+            f"vary {min(collapsed):.2f} times as much as the cells that it learnt from, or little "
+            "more. Those rows are taught with nearly one picture over and over."
+        )
     copied = {
         label: max(run.facts.get("copies_test", 0) for run in found)
         for label, found in results.runs.items()

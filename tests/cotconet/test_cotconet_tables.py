@@ -141,6 +141,16 @@ def test_every_row_of_the_ablation_differs_from_the_method_in_known_settings():
         recipe.settings("quick", enhancement=None)
 
 
+def test_collapsed_leugans_are_counted_in_the_caption(tmp_path):
+    results = _results(CNMC, tmp_path)
+    runs = [run for found in results.runs.values() for run in found]
+    assert not [line for line in tables.comparison(results)[1] if "collapsed" in line]
+    for run, variety in zip(runs, [0.05, 0.9, 0.299], strict=False):
+        run.note(synthetic_variety=variety)
+    (line,) = [line for line in tables.comparison(results)[1] if "collapsed" in line]
+    assert line.startswith("LeuGAN collapsed in 2 of 3 trainings: its pictures vary 0.05 times")
+
+
 def test_the_paper_s_protocol_is_named_with_its_synthetic_test_pictures(tmp_path):
     results = _results(CNMC, tmp_path, "--split", "paper")
     made, lines = tables.comparison(results)

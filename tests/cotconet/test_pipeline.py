@@ -77,6 +77,22 @@ def test_pictures_in_probabilities_out(fitted, held):
     assert 0 < model.facts_["kept"] <= model.facts_["features"] == 256
 
 
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_a_leugan_that_makes_one_picture_is_noticed(
+    collapsed, cells, held, tmp_path, monkeypatch, capsys
+):
+    made = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    made = np.repeat(made[:1], 4, 0) if collapsed else made
+    monkeypatch.setattr(synthesis, "train", lambda *_, **__: None)
+    monkeypatch.setattr(synthesis, "synthesise", lambda *_: made)
+    model = pipeline.CoTCoNet(**SMALL, positive="ALL", cache=tmp_path)
+    model.synthesised(*cells[:2])
+    assert ("nearly one and the same: they vary 0.00" in capsys.readouterr().err) == collapsed
+    assert (model.facts_["synthetic_variety"] == 0) == collapsed
+    model.synthesised(*cells[:2])  # from its cache
+    assert ("nearly one and the same" in capsys.readouterr().err) == collapsed
+
+
 def test_a_probability_does_not_depend_on_the_pictures_beside_it(fitted, held):
     model, _ = fitted
     whole = model.predict_proba(held[0])
