@@ -1,5 +1,6 @@
 """Put a table on disk as Markdown, CSV, LaTeX and PNG, and pictures on labelled sheets."""
 
+import logging
 import textwrap
 from pathlib import Path
 
@@ -8,6 +9,13 @@ import pandas as pd
 
 from smears.latex import latex
 from smears.runs import write_whole
+
+# Fonts of Chinese, Japanese and Korean that come with systems, where they are installed.
+FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+    "Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Yu Gothic", "Malgun Gothic",
+    "Arial Unicode MS",
+)  # fmt: skip
 
 
 def cell(text):
@@ -230,6 +238,12 @@ def pyplot():
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib import font_manager
 
     plt.rcParams["text.parse_math"] = False  # a $ in a name is a $
+    # Matplotlib's own font has no Chinese, Japanese or Korean, in which classes may be named.
+    installed = font_manager.get_font_names()
+    plt.rcParams["font.family"] = ["sans-serif", *[name for name in FONTS if name in installed][:1]]
+    # They have one weight, which it would say of every text.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     return plt

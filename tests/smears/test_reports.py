@@ -165,3 +165,20 @@ def test_dollars_in_names_are_dollars(tmp_path):
     pictures = [np.zeros((8, 8, 3), np.uint8)] * 2
     reports.contact_sheet(pictures, ["$\\bad{$ 5%", "$x_1$"], tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").exists()
+
+
+def test_names_in_other_scripts_get_a_font_that_has_them_where_one_is_installed(monkeypatch):
+    """The first of those that are known; matplotlib's own stays in front."""
+    pytest.importorskip("matplotlib")
+    from matplotlib import font_manager
+
+    monkeypatch.setattr(font_manager, "get_font_names", lambda: ["STIXGeneral", "cmr10", "DejaVu"])
+    for known, expected in (
+        (("Absent", "cmr10", "STIXGeneral"), ["sans-serif", "cmr10"]),
+        (("Absent",), ["sans-serif"]),
+    ):
+        monkeypatch.setattr(reports, "FONTS", known)
+        plt = reports.pyplot()
+        assert plt.rcParams["font.family"] == expected
+    monkeypatch.undo()
+    reports.pyplot()
