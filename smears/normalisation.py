@@ -16,7 +16,7 @@ class SettleNormalisation(keras.callbacks.Callback):
 
     Args:
         pictures: dataset whose first batches are used; the same ones each time.
-        batches: how many at most.
+        batches: how many at most; with none, the statistics stay those of training.
     """
 
     def __init__(self, pictures, batches=16):
@@ -75,5 +75,6 @@ def _settle(training, batches):
             norm.momentum = momentum
         for drop, rate in zip(drops, kept[1], strict=True):
             drop.rate = rate
-    for variable, mean in zip(statistics, means, strict=True):
-        variable.assign(mean)
+    if count:
+        for variable, mean in zip(statistics, means, strict=True):
+            variable.assign(mean)

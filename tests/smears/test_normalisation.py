@@ -84,6 +84,17 @@ def test_fit_validates_with_settled_statistics():
     assert np.allclose(again.get_weights()[5], model.get_weights()[5], atol=1e-6)
 
 
+def test_without_batches_the_statistics_of_training_stay():
+    model, batches = _model(), _batches()
+    for batch in batches:
+        model(batch, training=True)
+    before = model.get_weights()
+    settle(model, [])
+    assert all(map(np.array_equal, model.get_weights(), before))
+    drops = [layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)]
+    assert drops == [0.5, 0.5]
+
+
 def test_a_model_without_normalisation_is_left_alone():
     model = keras.Sequential([keras.Input((8,)), layers.Dropout(0.5), layers.Dense(2)])
 
