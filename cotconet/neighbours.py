@@ -160,21 +160,19 @@ class HoldoutNeighbours:
     def _move(self, kept, mask, bits):
         """Add to kept distances the features that they lack, take from them those of no use."""
         train, valid = (x[:-1] for x in self._change(kept.mask, mask))
-        count = len(train) - 1
-        if count:
-            fresh = not kept.terms
-            if fresh:
-                # No squared length of a validation sample is larger, so all distances are above 0.
-                train[-1] += self.offset
-                train[-1, ~self.filled] = np.inf
-            # distances += valid.T @ train, in place, for which NumPy has no call. An array in C
-            # order is its transpose in Fortran's.
-            sgemm(
-                1, train.T, valid.T, beta=0 if fresh else 1, c=kept.distances.T, overwrite_c=1,
-                trans_b=1,
-            )  # fmt: skip
-            kept.mask[:], kept.bits = mask, bits
-            kept.terms += count
+        fresh = not kept.terms
+        if fresh:
+            # No squared length of a validation sample is larger, so all distances are above 0.
+            train[-1] += self.offset
+            train[-1, ~self.filled] = np.inf
+        # distances += valid.T @ train, in place, for which NumPy has no call. An array in C order
+        # is its transpose in Fortran's.
+        sgemm(
+            1, train.T, valid.T, beta=0 if fresh else 1, c=kept.distances.T, overwrite_c=1,
+            trans_b=1,
+        )  # fmt: skip
+        kept.mask[:], kept.bits = mask, bits
+        kept.terms += len(train) - 1
         kept.vote = self._vote(kept.distances, slice(None), kept.terms, mask)
         kept.premises = None
 

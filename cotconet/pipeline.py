@@ -564,8 +564,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         if found < COLLAPSED:
             print(
                 f"LeuGAN's pictures are nearly one and the same: they vary {found:.2f} times as "
-                "much as the cells that it learnt from. Take another seed, more epochs, or "
-                'synthesise="traditional" or None.',
+                "much as the cells that it learnt from. Take another seed, "
+                'leugan={"equal_rates": True}, or synthesise="traditional" or None.',
                 file=sys.stderr,
             )
 

@@ -135,8 +135,9 @@ def variety(synthetic, real):
 
     Returns:
         float, mean standard deviation of the first / of the second; far below 1 is mode collapse.
+        Of pixels, so that every run can afford it; `cotconet.realism`'s is of features.
     """
-    # Plane by plane: thousands of pictures as float64 would fill the memory.
+    # Row by row: thousands of pictures as floats would fill the memory.
     first, second = (
         np.mean([np.asarray(x[:, row], np.float32).std(0).mean() for row in range(x.shape[1])])
         for x in (synthetic, real)

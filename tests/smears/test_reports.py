@@ -169,7 +169,6 @@ def test_dollars_in_names_are_dollars(tmp_path):
 
 def test_names_in_other_scripts_get_a_font_that_has_them_where_one_is_installed(monkeypatch):
     """The first of those that are known; matplotlib's own stays in front."""
-    pytest.importorskip("matplotlib")
     from matplotlib import font_manager
 
     monkeypatch.setattr(font_manager, "get_font_names", lambda: ["STIXGeneral", "cmr10", "DejaVu"])
