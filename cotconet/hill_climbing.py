@@ -20,34 +20,35 @@ def exploration(t, limit, beta=(0.001, 0.01)):
     return beta[0] + t * (beta[1] - beta[0]) / limit
 
 
-def neighbour(mask, n, beta, rng):
-    """A set of features near another one.
+def change(size, n, beta, rng):
+    """How a neighbour is made of a set of features, whichever set it is.
 
     Args:
-        mask: bool (features,). n, beta: of Eq. 16 and 17. rng: numpy Generator.
+        size: number of features. n, beta: of Eq. 16 and 17. rng: numpy Generator.
 
     Returns:
-        A new mask: each bit flipped with chance n * REACH, at least one in all; then each bit
-        with chance beta drawn anew, on or off alike.
+        (kept, turned), bool (features,): the neighbour is `(mask & kept) ^ turned`. Each bit is
+        turned with chance n * REACH, at least one in all; then each is drawn anew with chance
+        beta, on or off alike.
     """
-    size = len(mask)
-    flip = (rng.random(size) < n * REACH).nonzero()[0]
-    found = mask.copy()
-    found[flip if len(flip) else rng.integers(size)] ^= True
-    fresh = (rng.random(size) < beta).nonzero()[0]
-    found[fresh] = rng.random(len(fresh)) < 0.5
-    return found
+    turned = rng.random(size) < n * REACH
+    if not turned.any():
+        turned[rng.integers(size)] = True
+    kept = rng.random(size) >= beta
+    fresh = (~kept).nonzero()[0]
+    turned[fresh] = rng.random(len(fresh)) < 0.5
+    return kept, turned
 
 
-def legacy_neighbour(mask, beta, rng):
-    """The form in the public codes of this family: a random number of bits, up to 30%, is flipped,
+def legacy_change(size, beta, rng):
+    """The form in the public codes of this family: a random number of bits, up to 30%, is turned,
     then each is put back with chance beta. So beta narrows the search there, and N has no part.
     """
-    size = len(mask)
     count = rng.integers(1, max(2, int(LEGACY_SHARE * size) + 1))
-    flip = np.zeros(size, bool)
-    flip[rng.choice(size, count, replace=False)] = True
-    return mask ^ (flip & (rng.random(size) >= beta))
+    turned = np.zeros(size, bool)
+    turned[rng.choice(size, count, replace=False)] = True
+    turned &= rng.random(size) >= beta
+    return np.ones(size, bool), turned
 
 
 def climb(
@@ -57,24 +58,34 @@ def climb(
 
     Args:
         mask: bool (features,), the start. fitness: its fitness, the lower the better.
-        evaluate: function mask -> fitness, called once an iteration.
+        evaluate: function (mask, masks (n, features)) -> iterable of the fitness of masks near the
+            first one. Of these some are asked for, in order: none after one that is not worse.
         rng: numpy Generator.
-        iterations: T_max. power: P. beta: least and largest beta (`legacy`: LEGACY_BETA).
-        legacy: neighbours by `legacy_neighbour`.
+        iterations: T_max, fitnesses asked for in all. power: P. beta: least and largest beta
+            (`legacy`: LEGACY_BETA).
+        legacy: neighbours by `legacy_change`.
 
     Returns:
         (mask, fitness) of where the search ended, never worse than the start.
     """
+    changes, size = [], len(mask)
     for t in range(1, iterations + 1):
         if legacy:
-            found = legacy_neighbour(mask, exploration(t, iterations, LEGACY_BETA), rng)
+            changes.append(legacy_change(size, exploration(t, iterations, LEGACY_BETA), rng))
         else:
-            found = neighbour(
-                mask, neighbourhood(t, iterations, power), exploration(t, iterations, beta), rng
-            )
-        if not found.any():
-            found[rng.integers(len(mask))] = True
-        value = evaluate(found)
-        if value <= fitness:
-            mask, fitness = found, value
+            n = neighbourhood(t, iterations, power)
+            changes.append(change(size, n, exploration(t, iterations, beta), rng))
+    # The changes do not depend on where the search has come to, so those from one place can be
+    # judged together.
+    kept, turned = map(np.array, zip(*changes, strict=True))
+    t = 0
+    while t < iterations:
+        found = (mask & kept[t:]) ^ turned[t:]
+        for row in (~found.any(1)).nonzero()[0]:
+            found[row, rng.integers(size)] = True
+        for near, value in zip(found, evaluate(mask, found), strict=False):
+            t += 1
+            if value <= fitness:
+                mask, fitness = near, value
+                break
     return mask, fitness

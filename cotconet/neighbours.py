@@ -18,6 +18,11 @@ MOST_KEPT = 32
 # A mask that differs from a kept one in no larger share of the features is near it.
 NEAR = 1 / 16
 
+# Masks near one another that are looked at together.
+MOST_AHEAD = 16
+
+EMPTY = "the mask selects no feature: neighbours need at least one"
+
 SIGNS = np.array([-1, 1], np.float32)
 
 
@@ -31,9 +36,9 @@ class HoldoutNeighbours:
 
     The neighbours are found by passes of argmin, which at this scale are six times faster than
     argpartition. With two classes and odd k a class wins whose (k + 1) / 2-th nearest sample is
-    nearer than the other's: (k + 1) / 2 passes over each class's part instead of k over all. For a
-    mask near a kept one, as a local search asks for, even these are spared for most samples: see
-    `_glance`.
+    nearer than the other's: (k + 1) / 2 passes over each class's part instead of k over all. For
+    masks near another one, as a local search asks for, even these are spared for most samples, and
+    several masks are looked at together: see `near`.
 
     Predictions are those of exact distances: where float32 and drift leave doubt, the distances in
     question are computed again in float64. So they equal those of scikit-learn's
@@ -79,7 +84,6 @@ class HoldoutNeighbours:
         self.offset = float(far**2) * 1.01
         self.largest = float((near + far) ** 2) * 1.01
         self.valid = valid * np.float32(-2)
-        self.starts = np.arange(m * (part.max() + 1)) * self.width
         self.slots = int(np.clip(memory // (6 * n * m), 1, MOST_KEPT))
         self.kept = []
         # `_glance` counts up to 255 in a byte.
@@ -87,6 +91,7 @@ class HoldoutNeighbours:
         if self.glances:
             self.change = np.empty((m, self.width), np.float32)
             self.nearer = np.empty((m, self.width), bool)
+        self.ahead = 1
         self.clock = self.columns = self.settled = 0
 
     def errors(self, masks):
@@ -96,6 +101,25 @@ class HoldoutNeighbours:
     def error(self, mask):
         """Share of wrong predictions. Args: as `predict`."""
         return np.count_nonzero(self._winners(mask) != self.truth) / len(self.truth)
+
+    def near(self, start, masks):
+        """Yield the error of each of some masks near another one, as a local search asks for.
+
+        Whoever stops asking, since the search has found a better start, wastes what was computed
+        ahead. So it is one mask at first, as many as were asked for when a search last stopped,
+        and twice as many each time that all were.
+
+        Args:
+            start, masks: bool (features,) and (masks, features), at least one True in each.
+        """
+        done = 0
+        while done < len(masks):
+            ahead = self.ahead
+            some = masks[done : done + ahead]
+            for used, winners in enumerate(self._winners_near(start, some), 1):
+                self.ahead = used if used < len(some) else min(2 * ahead, MOST_AHEAD)
+                yield np.count_nonzero(winners != self.truth) / len(self.truth)
+            done += len(some)
 
     def predict(self, mask):
         """Labels predicted for the validation samples, (m,).
@@ -110,21 +134,30 @@ class HoldoutNeighbours:
 
     def _winners(self, mask):
         """Codes of the classes that win, int (m,)."""
+        return self._kept(mask).vote[0]
+
+    def _winners_near(self, start, masks):
+        """Yield `_winners` of each mask; most of the work is done before the first one."""
+        if not self.glances or np.count_nonzero(masks != start) > masks.size * NEAR:
+            yield from map(self._winners, masks)
+        elif not masks.any(1).all():
+            raise ValueError(EMPTY)
+        else:
+            yield from self._glance(self._kept(start), masks)
+
+    def _kept(self, mask):
+        """The kept distances of a mask, made from others where need be."""
         mask = np.ascontiguousarray(mask, bool)
         if not mask.any():
-            raise ValueError("the mask selects no feature: neighbours need at least one")
+            raise ValueError(EMPTY)
         bits = int.from_bytes(np.packbits(mask))
-        start, differ = self._closest(bits)
+        kept, differ = self._closest(bits)
         self.clock += 1
-        if not differ:
-            return start.vote[0]
-        if self.glances and differ <= len(mask) * NEAR:
-            start.used = self.clock
-            return self._near(start, mask, bits, differ)
-        kept = self._place(start, differ, mask)
+        if differ:
+            kept = self._place(kept, differ, mask)
+            self._move(kept, mask, bits)
         kept.used = self.clock
-        self._move(kept, mask, bits)
-        return kept.vote[0]
+        return kept
 
     def _closest(self, bits):
         """(kept distances with the fewest features to change, how many); none: (None, inf)."""
@@ -159,7 +192,7 @@ class HoldoutNeighbours:
 
     def _move(self, kept, mask, bits):
         """Add to kept distances the features that they lack, take from them those of no use."""
-        train, valid = (x[:-1] for x in self._change(kept.mask, mask))
+        train, valid, _ = (x[:-1] for x in self._changes(kept.mask, mask[None]))
         fresh = not kept.terms
         if fresh:
             # No squared length of a validation sample is larger, so all distances are above 0.
@@ -173,37 +206,44 @@ class HoldoutNeighbours:
         )  # fmt: skip
         kept.mask[:], kept.bits = mask, bits
         kept.terms += len(train) - 1
-        kept.vote = self._vote(kept.distances, slice(None), kept.terms, mask)
+        kept.vote = self._vote(kept.distances, slice(None), kept.terms, mask[None])
         kept.premises = None
 
-    def _change(self, before, mask):
-        """The change of the distances from one mask to another, as two factors.
+    def _changes(self, before, masks):
+        """The change of the distances from one mask to each of some others, as two factors.
 
         Returns:
-            (float32 (features changed + 2, columns), float32 (features changed + 2, m)): the
-            change is the second one's transpose times the first. The last row but one brings in
-            the training samples' squared lengths, the last one what is added for each validation
-            sample: 0, to be filled in.
+            (float32 (rows, columns), float32 (rows, m), int (masks,)): for each mask as many rows
+            as the last one says, one mask's after another's. Its rows of the second factor,
+            transposed, times those of the first one are the change. All but two are features: the
+            last but one brings in the training samples' squared lengths, the last one what is
+            added for each validation sample: 0, to be filled in.
         """
-        changed = (before != mask).nonzero()[0]
-        count = len(changed)
-        self.columns += count
-        sign = SIGNS.take(mask.take(changed))
-        valid = np.empty((count + 2, len(self.X_valid)), np.float32)
-        self.valid.take(changed, 0, out=valid[:count], mode="clip")  # "raise" would copy
-        valid[:count] *= sign[:, None]
-        valid[count], valid[-1] = 1, 0
-        train = np.empty((count + 2, len(self.filled)), np.float32)
-        self.train.take(changed, 0, out=train[:count], mode="clip")
-        train[count], train[-1] = sign @ np.square(train[:count]), 1
-        return train, valid
+        differ = masks != before
+        which, changed = differ.nonzero()
+        self.columns += len(changed)
+        counts = np.bincount(which, minlength=len(masks)) + 2
+        ends = counts.cumsum()
+        places = np.arange(len(changed)) + 2 * which
+        feature = np.zeros(ends[-1], np.intp)
+        feature[places] = changed
+        signs = np.zeros((len(masks), len(feature)), np.float32)
+        signs[which, places] = SIGNS.take(masks[differ])
+        valid = self.valid.take(feature, 0)
+        valid *= signs.sum(0)[:, None]
+        valid[ends - 2] = 1
+        train = self.train.take(feature, 0)
+        train[ends - 2] = signs @ np.square(train)
+        train[ends - 1] = 1
+        return train, valid, counts
 
-    def _vote(self, distances, samples, terms, mask):
+    def _vote(self, distances, samples, terms, masks):
         """Who wins, by the distances of all training samples to some validation samples.
 
         Args:
             distances: float32 (samples, columns). samples: index of the validation samples.
-            terms: features added to the distances and taken from them. mask: bool (features,).
+            terms: the most features added to any of the distances and taken from it.
+            masks: bool (samples or 1, features), the mask of each sample or of all.
 
         Returns:
             (codes of the classes that win (samples,); places of the nearest in each part, and
@@ -223,7 +263,7 @@ class HoldoutNeighbours:
             border, unsure = values[-2], values[-1] - values[-2] <= doubt
         for row in unsure.nonzero()[0]:
             sample = np.arange(len(self.X_valid))[samples][row]
-            apart = distances[row, self.columns_of]
+            apart, mask = distances[row, self.columns_of], masks[row % len(masks)]
             winners[row] = self._settle(sample, apart, border[row], doubt, mask)
         return winners, found, values
 
@@ -238,7 +278,7 @@ class HoldoutNeighbours:
         flat = distances.reshape(-1)
         # Floats above 0 have the order of their bits, and argmin is faster on integers.
         rows = flat.view(np.int32).reshape(-1, self.width)
-        starts = self.starts[: len(rows)]
+        starts = np.arange(0, flat.size, self.width)
         found = np.empty((self.passes, len(rows)), np.intp)
         values = np.empty((self.passes, len(rows)), np.float32)
         for i in range(self.passes):
@@ -259,53 +299,55 @@ class HoldoutNeighbours:
         taken = candidates[np.argsort(exact, kind="stable")[: self.k - votes.sum()]]
         return (votes + np.bincount(self.codes[taken], minlength=len(votes))).argmax()
 
-    def _near(self, kept, mask, bits, differ):
-        """`_winners` for a mask that differs from a kept one in a few features."""
-        if kept.glanced is not None:
-            last, last_bits, winners = kept.glanced
-            between = (last_bits ^ bits).bit_count()
-            if not between:
-                return winners
-            if between < differ:  # The search has gone on from there.
-                self._move(kept, last, last_bits)
-        winners = self._glance(kept, mask)
-        kept.glanced = mask.copy(), bits, winners
-        return winners
-
-    def _glance(self, kept, mask):
-        """Codes of the classes that win, most of them without all distances; kept ones stay.
+    def _glance(self, kept, masks):
+        """Codes of the classes that win under each of some masks near a kept one, which stays.
 
         Under the new mask, the half that won under the kept one is no farther than its farthest
         member. Where too few samples of the other class to make a half are as near as that, the
         winner is the same. For the few validation samples where this does not decide, all
         distances are computed.
+
+        Returns:
+            int (masks, m).
         """
         if kept.premises is None:
             kept.premises = self._premises(kept)
         order, first, half, apart, others = kept.premises
-        train, valid = self._change(kept.mask, mask)
-        terms = kept.terms + len(train)
+        train, valid, counts = self._changes(kept.mask, masks)
+        parts = _parts(counts)
+        terms = kept.terms + counts.max()
         own = valid.take(order, 1)
-        moved = train.take(half, 1).reshape(len(train), *apart.shape)
-        moved *= own[:, None]
-        moved = np.add.reduce(moved, 0)
+        moved = train.take(half, 1)
+        moved.reshape(-1, *apart.shape)[...] *= own[:, None]
+        # Sums of each mask's rows: a product is faster than reduceat.
+        rows = np.eye(len(masks), dtype=np.float32).repeat(counts, 1)
+        moved = (rows @ moved).reshape(-1, *apart.shape)
         moved += apart
-        limit = np.maximum.reduce(moved, 0)
-        limit += self._doubt(terms)
-        # kept + change <= limit, asked as change - limit <= -kept: one product, one comparison.
-        np.negative(limit, out=own[-1])
-        np.matmul(own[:, :first].T, train[:, self.width :], out=self.change[:first])
-        np.matmul(own[:, first:].T, train[:, : self.width], out=self.change[first:])
-        np.less_equal(self.change, others, out=self.nearer)
+        limits = np.maximum.reduce(moved, 1)
+        limits += self._doubt(terms)
+        np.negative(limits, out=limits)
+        counts = np.empty(limits.shape, np.uint64)
+        for (start, end), limit, count in zip(parts, limits, counts, strict=True):
+            # kept + change <= limit, asked as change - limit <= -kept: one product, one comparison.
+            own[end - 1] = limit
+            mine, theirs = own[start:end].T, train[start:end]
+            np.matmul(mine[:first], theirs[:, self.width :], out=self.change[:first])
+            np.matmul(mine[first:], theirs[:, : self.width], out=self.change[first:])
+            np.less_equal(self.change, others, out=self.nearer)
+            np.add.reduce(self.nearer.view(np.uint64), 1, out=count)
         # Eight flags a word: the words' sum is eight counts of a byte each, then four of two bytes,
         # whose sum comes to stand in the highest two.
-        counts = np.add.reduce(self.nearer.view(np.uint64), 1)
         counts = (counts & 0x00FF00FF00FF00FF) + (counts >> 8 & 0x00FF00FF00FF00FF)
-        undecided = order[counts * 0x0001000100010001 >> 48 >= self.passes]
-        winners = kept.vote[0].copy()
-        if len(undecided):
-            distances = kept.distances[undecided] + valid[:, undecided].T @ train
-            winners[undecided] = self._vote(distances, undecided, terms, mask)[0]
+        which, place = (counts * 0x0001000100010001 >> 48 >= self.passes).nonzero()
+        winners = np.tile(kept.vote[0], (len(masks), 1))
+        if len(which):
+            samples = order[place]
+            distances = kept.distances[samples]
+            open_ = _parts(np.bincount(which, minlength=len(masks)))
+            for (start, end), (top, bottom) in zip(parts, open_, strict=True):
+                change = valid[start:end, samples[top:bottom]].T @ train[start:end]
+                distances[top:bottom] += change
+            winners[which, samples] = self._vote(distances, samples, terms, masks[which])[0]
         return winners
 
     def _premises(self, kept):
@@ -325,13 +367,18 @@ class HoldoutNeighbours:
         return order, np.count_nonzero(winner == 0), half, values[:, part], others
 
 
+def _parts(counts):
+    """(start, end) of each of some parts that stand one after another."""
+    ends = counts.cumsum().tolist()
+    return list(zip([0, *ends], ends, strict=False))
+
+
 @dataclass(eq=False)
 class _Kept:
     """Distances of one mask, float32 (m, columns).
 
     bits: the mask as a number. terms: features added and taken since they were computed afresh.
-    used: when last. vote: of `_vote`. premises: of `_premises`, once asked for. glanced: (mask,
-    bits, winners) of the last `_glance` from here.
+    used: when last. vote: of `_vote`. premises: of `_premises`, once asked for.
     """
 
     distances: np.ndarray
@@ -341,4 +388,3 @@ class _Kept:
     used: int = 0
     vote: tuple = None
     premises: tuple = None
-    glanced: tuple = None

@@ -89,7 +89,7 @@ class SineCosineSelector(WrapperSelector):
                 best, least = climb(
                     best,
                     least,
-                    lambda mask: judge(mask, local=True),
+                    judge.near,
                     rng,
                     iterations=self.local_iterations,
                     power=self.power,

@@ -99,20 +99,16 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
             )
 
     def _errors(self, X_train, y_train, X_valid, y_valid):
-        """Function mask -> share of wrong predictions."""
+        """The share of wrong predictions for any set of features, as `Judge` asks for it."""
         estimator = self.estimator
         if isinstance(estimator, str):
             if estimator == "knn":
-                return HoldoutNeighbours(X_train, y_train, X_valid, y_valid, self.n_neighbors).error
+                return HoldoutNeighbours(X_train, y_train, X_valid, y_valid, self.n_neighbors)
             estimator = {"svc": SVC()}.get(estimator)
         if not hasattr(estimator, "fit"):
             raise ValueError(f"estimator={self.estimator!r}: give 'knn', 'svc' or a classifier")
 
-        def error(mask):
-            model = clone(estimator).fit(X_train[:, mask], y_train)
-            return np.mean(model.predict(X_valid[:, mask]) != y_valid)
-
-        return error
+        return _Refits(estimator, X_train, y_train, X_valid, y_valid)
 
     def _get_support_mask(self):
         check_is_fitted(self, "support_")
@@ -124,21 +120,49 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
         return tags
 
 
+class _Refits:
+    """Hold-out error of an estimator that is fitted anew for each set of features."""
+
+    def __init__(self, estimator, X_train, y_train, X_valid, y_valid):
+        self.estimator = estimator
+        self.train, self.valid = (X_train, y_train), (X_valid, y_valid)
+
+    def error(self, mask):
+        """Share of wrong predictions under a bool mask (features,)."""
+        X, y = self.train
+        model = clone(self.estimator).fit(X[:, mask], y)
+        X, y = self.valid
+        return np.mean(model.predict(X[:, mask]) != y)
+
+    def near(self, start, masks):
+        """Yield the error of each mask; that they are near another one saves nothing here."""
+        yield from map(self.error, masks)
+
+
 class Judge:
     """Fitness of sets of features; remembers every one and the best.
 
     Args:
-        errors: function mask -> error in 0..1. weight: of the error. bar: tqdm bar to move.
+        errors: has `error(mask)`, an error in 0..1, and `near(start, masks)`, which yields that of
+            each mask near another one (`HoldoutNeighbours`). weight: of the error.
+        bar: tqdm bar to move.
     """
 
     def __init__(self, errors, weight, bar):
         self.errors, self.weight, self.bar = errors, weight, bar
         self.best, self.least, self.rows = None, np.inf, []
 
-    def __call__(self, mask, local=False):
-        """Fitness of a bool mask (features,). `local`: it comes from a local search."""
+    def __call__(self, mask):
+        """Fitness of a bool mask (features,)."""
+        return self._noted(mask, self.errors.error(mask), local=False)
+
+    def near(self, start, masks):
+        """Yield the fitness of each mask near another one; those not asked for do not count."""
+        for mask, error in zip(masks, self.errors.near(start, masks), strict=True):
+            yield self._noted(mask, error, local=True)
+
+    def _noted(self, mask, error, local):
         kept = int(np.count_nonzero(mask))
-        error = self.errors(mask)
         fitness = float(self.weight * error + (1 - self.weight) * kept / len(mask))
         self.rows.append((fitness, error, kept, local))
         if fitness < self.least:

@@ -73,31 +73,65 @@ def test_the_next_mask_costs_only_what_differs():
     assert model.columns == 35
 
 
-@pytest.mark.parametrize("k", [1, 3, 5])
+def _near(rng, mask, count, most):
+    """Masks that differ from one in up to so many features; the second one in none."""
+    found = np.repeat(mask[None], count, 0)
+    for row in range(count):
+        if row != 1:
+            found[row, rng.integers(len(mask), size=rng.integers(1, most + 1))] ^= True
+    return found
+
+
+@pytest.mark.parametrize("k", [1, 3, 4, 5])
 @pytest.mark.parametrize("kinds", [2, 3])
-def test_a_walk_near_a_kept_mask_predicts_the_same(k, kinds, monkeypatch):
-    """A local search: steps of a few features, of which some are taken and others not."""
+@pytest.mark.parametrize("most", [4, 30])
+def test_masks_near_another_one_predict_the_same(k, kinds, most, monkeypatch):
+    """A local search: now and then a mask is taken, and those after it are not asked for."""
     X_train, y_train, X_valid, y_valid = _data(kinds, n=600, features=96)
     model = HoldoutNeighbours(X_train, y_train, X_valid, y_valid, k)
-    glances, moves = [], []
-    glance, move = model._glance, model._move
-    monkeypatch.setattr(model, "_glance", lambda *a: glances.append(a) or glance(*a))
-    monkeypatch.setattr(model, "_move", lambda *a: moves.append(a) or move(*a))
+    glances, glance = [], model._glance
+    monkeypatch.setattr(model, "_glance", lambda *a: glances.append(len(a[1])) or glance(*a))
     rng = np.random.default_rng(3)
     mask = rng.random(96) < 0.5
-    model.predict(mask)
-    for i in range(60):
-        found = mask.copy()
-        found[rng.integers(96, size=rng.integers(1, 4))] ^= True
-        own = KNeighborsClassifier(k).fit(X_train[:, found], y_train)
-        np.testing.assert_array_equal(model.predict(found), own.predict(X_valid[:, found]))
-        if i % 7 == 0:
-            mask = found
-    if kinds == 2:  # Distances are moved where the walk went on, no oftener.
-        assert len(glances) >= 55
-        assert 8 <= len(moves) <= 14
-    else:
-        assert not glances
+    for taken in (0, 3, 8, 1, 30, 39, 0, 2, 20):
+        found = _near(rng, mask, 40, most)
+        errors = model.near(mask, found)
+        for i in range(taken + 1):
+            own = KNeighborsClassifier(k).fit(X_train[:, found[i]], y_train)
+            model.truth = own.predict(X_valid[:, found[i]])  # then there is no error
+            assert next(errors) == 0
+        mask = found[taken]
+    assert bool(glances) == (kinds == 2 and k % 2 == 1)
+
+
+def test_a_search_looks_ahead_as_far_as_it_got_last_time(monkeypatch):
+    model, rng = HoldoutNeighbours(*_data(features=96)), np.random.default_rng(3)
+    glances, glance = [], model._glance
+    monkeypatch.setattr(model, "_glance", lambda *a: glances.append(len(a[1])) or glance(*a))
+    mask = rng.random(96) < 0.5
+    found = _near(rng, mask, 40, 3)
+
+    def looked(asked):
+        glances.clear()
+        for _ in zip(range(asked), model.near(mask, found), strict=False):
+            pass
+        return list(glances)
+
+    assert looked(40) == [1, 2, 4, 8, 16, 9]
+    assert looked(5) == [16]
+    assert looked(20) == [5, 10, 16]
+    # The start's distances were made once.
+    changed = (found != mask).sum(1)
+    assert model.columns == mask.sum() + changed.sum() + changed[:16].sum() + changed[:31].sum()
+    found = rng.random((40, 96)) < 0.5  # far away
+    assert looked(40) == []
+
+
+def test_of_masks_looked_at_together_none_may_be_empty():
+    model, one = HoldoutNeighbours(*_data()), np.arange(30) == 3
+    model.ahead = 2
+    with pytest.raises(ValueError, match="selects no feature"):
+        next(model.near(one, np.stack([one, ~one & False])))
 
 
 def test_a_mask_changed_in_place_between_calls():
@@ -123,9 +157,7 @@ def test_a_glance_that_finds_hundreds_of_nearer_samples():
         X_valid = rng.normal(size=(9, 40)).astype(np.float32) * 0.01
         model = HoldoutNeighbours(X_train, y_train, X_valid, np.zeros(9, int))
         mask = np.arange(40) != 7
-        assert model.predict(mask).tolist() == [0] * 9
-        assert model.predict(np.ones(40, bool)).tolist() == [1] * 9
-        assert model.predict(mask).tolist() == [0] * 9
+        assert list(model.near(mask, np.stack([mask, np.ones(40, bool), mask]))) == [0, 1, 0]
 
 
 def test_drift_is_bounded_and_known():
@@ -163,6 +195,10 @@ def test_near_ties_are_settled_by_exact_distances(features, k, classes):
         nearest = y_train[np.argsort(exact, axis=1, kind="stable")[:, :k]]
         votes = (nearest[:, :, None] == np.arange(classes)).sum(1)
         np.testing.assert_array_equal(model.predict(mask), votes.argmax(1))
+        before = mask ^ (np.arange(features) == rng.integers(features))
+        if before.any():
+            model.truth = votes.argmax(1)
+            assert list(model.near(before, mask[None])) == [0]
     assert model.settled >= 30
 
 
