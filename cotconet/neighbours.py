@@ -18,8 +18,9 @@ MOST_KEPT = 32
 # A mask that differs from a kept one in no larger share of the features is near it.
 NEAR = 1 / 16
 
-# Masks near one another that are looked at together.
-MOST_AHEAD = 16
+# Masks looked at together: no more than this, with tables of no more than so many numbers (1 MiB).
+# Where they are larger, calls cost little beside the work, and what is wasted counts.
+MOST_AHEAD, TOGETHER = 16, 1 << 18
 
 EMPTY = "the mask selects no feature: neighbours need at least one"
 
@@ -107,17 +108,20 @@ class HoldoutNeighbours:
 
         Whoever stops asking, since the search has found a better start, wastes what was computed
         ahead. So it is one mask at first, as many as were asked for when a search last stopped,
-        and twice as many each time that all were.
+        and twice as many each time that all were, up to MOST_AHEAD and TOGETHER.
 
         Args:
             start, masks: bool (features,) and (masks, features), at least one True in each.
         """
+        rows = np.count_nonzero(masks != start) / len(masks) + 2
+        width = len(self.filled) + self.passes * len(self.valid[0])
+        most = int(np.clip(TOGETHER / (rows * width), 1, MOST_AHEAD))
         done = 0
         while done < len(masks):
-            ahead = self.ahead
+            ahead = min(self.ahead, most)
             some = masks[done : done + ahead]
             for used, winners in enumerate(self._winners_near(start, some), 1):
-                self.ahead = used if used < len(some) else min(2 * ahead, MOST_AHEAD)
+                self.ahead = used if used < len(some) else min(2 * ahead, most)
                 yield np.count_nonzero(winners != self.truth) / len(self.truth)
             done += len(some)
 
