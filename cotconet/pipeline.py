@@ -15,15 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 from cotconet import preparation, segmentation
 from cotconet.given import accepted, name_of, units
 from cotconet.grafr import GraFR, floored
-from cotconet.recipe import COLLAPSED
+from cotconet.recipe import COLLAPSED, VERSIONS
 from smears import InputError, images
 from smears.arrays import write_stream
 from smears.runs import Run, write_whole
 from smears.weights import by_content
 
-# Raise a number when its stage comes to compute something else: its stored results are then stale.
-VERSIONS = {"enhance": 1, "segment": 1, "prepare": 2, "synthesise": 2, "extract": 2,
-            "rebuild": 2, "select": 3, "classify": 2}  # fmt: skip
 # Segmenters that are trained -> the argument that holds their settings.
 LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}
 SYNTHESES = ("leugan", "traditional", None)
@@ -350,6 +347,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         """The Run of a stage, kept to this process: its folder's name tells all that decides it."""
         label = f"{name} {what}" if what else name
         known = {"stage": name, "version": VERSIONS[name], **settings}
+        self.facts_.setdefault("versions", {})[name] = VERSIONS[name]
         run = Run(self._root, label, known, create=not self.only_kept)
         if not run.folder.exists():
             raise InputError(

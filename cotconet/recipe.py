@@ -21,6 +21,10 @@ SYNTHETIC = "synthetic-"
 # LeuGAN's pictures that vary less than that share of real ones are nearly one and the same
 # (assumed, C12): of drawn discs such ones had 0.04 to 0.08, others 0.4 and more.
 COLLAPSED = 0.3
+# Of the stages. Raise a number when its stage comes to compute something else: what it left behind
+# is then not taken, and tables say which finished trainings are of the old one.
+VERSIONS = {"enhance": 1, "segment": 1, "prepare": 2, "synthesise": 2, "extract": 2,
+            "rebuild": 2, "select": 3, "classify": 2}  # fmt: skip
 
 
 # What the paper leaves open or contradicts, for model cards: topic -> numbers in DEVIATIONS.md.

@@ -107,7 +107,7 @@ def _binary(results, labels, first):
         "Minutes and GB: mean time of a training with its predictions, and the most memory that "
         "the process held meanwhile; stages that an earlier row or start left behind take no time."
     )
-    lines += _synthetic(results)
+    lines += _synthetic(results) + _outdated(results)
     lines.append(ours_line(results))
     return pd.DataFrame(rows), lines
 
@@ -138,6 +138,25 @@ def _kept(results, label):
         return "–"
     kept = np.mean([run.facts["kept"] for run in runs])
     return f"{kept:,.0f} of {runs[0].facts['features']:,}"
+
+
+def _outdated(results):
+    """A line for each row with trainings of which this code would compute a stage otherwise."""
+    lines = []
+    for label, runs in results.runs.items():
+        found = {}
+        for run in runs:
+            for stage, version in run.facts.get("versions", {}).items():
+                if version != recipe.VERSIONS.get(stage):
+                    found.setdefault(run.folder.name, []).append(stage)
+        if found:
+            stages = ", ".join(dict.fromkeys(stage for names in found.values() for stage in names))
+            lines.append(
+                f"{label}: {len(found)} of {len(runs)} trainings were made by another version of "
+                f"this code, whose {stages} computed something else. To train anew, remove from "
+                f"the folder runs: {', '.join(found)}."
+            )
+    return lines
 
 
 def _synthetic(results):

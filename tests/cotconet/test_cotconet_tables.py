@@ -151,6 +151,18 @@ def test_collapsed_leugans_are_counted_in_the_caption(tmp_path):
     assert line.startswith("LeuGAN collapsed in 2 of 3 trainings: its pictures vary 0.05 times")
 
 
+def test_trainings_of_which_this_code_would_compute_a_stage_otherwise_are_named(tmp_path):
+    results = _results(CNMC, tmp_path)
+    runs = results.runs["CoTCoNet"]
+    runs[0].note(versions=dict(recipe.VERSIONS))
+    assert not [line for line in tables.comparison(results)[1] if "another version" in line]
+    runs[0].note(versions={**recipe.VERSIONS, "select": 2, "hdlc": 1})
+    (line,) = [line for line in tables.comparison(results)[1] if "another version" in line]
+    assert line.startswith(f"CoTCoNet: 1 of {len(runs)} trainings were made by another version")
+    assert "whose select, hdlc computed something else" in line
+    assert line.endswith(f"remove from the folder runs: {runs[0].folder.name}.")
+
+
 def test_the_paper_s_protocol_is_named_with_its_synthetic_test_pictures(tmp_path):
     results = _results(CNMC, tmp_path, "--split", "paper")
     made, lines = tables.comparison(results)

@@ -20,6 +20,7 @@ from cotconet import (
     leusam,
     pipeline,
     preparation,
+    recipe,
     selection,
     synthesis,
 )
@@ -74,6 +75,8 @@ def test_pictures_in_probabilities_out(fitted, held):
     assert len(np.unique(found[:, 0].round(6))) > 1
     assert set(model.predict(held[0])) <= {"ALL", "normal"}
     assert model.facts_["synthesised"] == 4
+    # No stage of its own enhances: only MIRNet is trained.
+    assert model.facts_["versions"].items() == recipe.VERSIONS.items() - {("enhance", 1)}
     assert 0 < model.facts_["kept"] <= model.facts_["features"] == 256
 
 
