@@ -93,7 +93,7 @@ def test_masks_near_another_one_predict_the_same(k, kinds, most, monkeypatch):
     monkeypatch.setattr(model, "_glance", lambda *a: glances.append(len(a[1])) or glance(*a))
     rng = np.random.default_rng(3)
     mask = rng.random(96) < 0.5
-    for taken in (0, 3, 8, 1, 30, 39, 0, 2, 20):
+    for taken in (0, 3, 17, 1, 6):
         found = _near(rng, mask, 40, most)
         errors = model.near(mask, found)
         for i in range(taken + 1):

@@ -63,6 +63,7 @@ TOGETHER = """
 """
 
 
+@pytest.mark.slow
 def test_two_hosts_agree_and_take_over_what_process_0_has(tmp_path):
     pytest.importorskip("jax")
     command = [sys.executable, "-c", textwrap.dedent(TOGETHER), str(tmp_path)]

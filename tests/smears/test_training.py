@@ -213,6 +213,7 @@ FAULTS = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's patch of malloc")
 def test_training_leaves_malloc_as_it_was(tmp_path):
