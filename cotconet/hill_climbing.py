@@ -83,7 +83,7 @@ def climb(
         found = (mask & kept[t:]) ^ turned[t:]
         for row in (~found.any(1)).nonzero()[0]:
             found[row, rng.integers(size)] = True
-        for near, value in zip(found, evaluate(mask, found), strict=False):
+        for near, value in zip(found, evaluate(mask, found), strict=True):
             t += 1
             if value <= fitness:
                 mask, fitness = near, value

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -330,8 +331,8 @@ class HoldoutNeighbours:
         limits = np.maximum.reduce(moved, 1)
         limits += self._doubt(terms)
         np.negative(limits, out=limits)
-        counts = np.empty(limits.shape, np.uint64)
-        for (start, end), limit, count in zip(parts, limits, counts, strict=True):
+        nearer = np.empty(limits.shape, np.uint64)
+        for (start, end), limit, count in zip(parts, limits, nearer, strict=True):
             # kept + change <= limit, asked as change - limit <= -kept: one product, one comparison.
             own[end - 1] = limit
             mine, theirs = own[start:end].T, train[start:end]
@@ -341,14 +342,14 @@ class HoldoutNeighbours:
             np.add.reduce(self.nearer.view(np.uint64), 1, out=count)
         # Eight flags a word: the words' sum is eight counts of a byte each, then four of two bytes,
         # whose sum comes to stand in the highest two.
-        counts = (counts & 0x00FF00FF00FF00FF) + (counts >> 8 & 0x00FF00FF00FF00FF)
-        which, place = (counts * 0x0001000100010001 >> 48 >= self.passes).nonzero()
+        nearer = (nearer & 0x00FF00FF00FF00FF) + (nearer >> 8 & 0x00FF00FF00FF00FF)
+        which, place = (nearer * 0x0001000100010001 >> 48 >= self.passes).nonzero()
         winners = np.tile(kept.vote[0], (len(masks), 1))
         if len(which):
             samples = order[place]
             distances = kept.distances[samples]
-            open_ = _parts(np.bincount(which, minlength=len(masks)))
-            for (start, end), (top, bottom) in zip(parts, open_, strict=True):
+            undecided = _parts(np.bincount(which, minlength=len(masks)))
+            for (start, end), (top, bottom) in zip(parts, undecided, strict=True):
                 change = valid[start:end, samples[top:bottom]].T @ train[start:end]
                 distances[top:bottom] += change
             winners[which, samples] = self._vote(distances, samples, terms, masks[which])[0]
@@ -373,8 +374,7 @@ class HoldoutNeighbours:
 
 def _parts(counts):
     """(start, end) of each of some parts that stand one after another."""
-    ends = counts.cumsum().tolist()
-    return list(zip([0, *ends], ends, strict=False))
+    return list(pairwise([0, *counts.cumsum().tolist()]))
 
 
 @dataclass(eq=False)

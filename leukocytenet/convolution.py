@@ -5,7 +5,7 @@ import keras
 from smears import backend
 
 # Side of the largest map, in pixels, whose slope by the kernel is computed as a convolution: on
-# larger ones this is slower where TensorFlow takes oneDNN (2 to 4 times at 32 and 64 pixels).
+# larger ones this is slower where TensorFlow takes oneDNN.
 SMALL = 16
 
 
