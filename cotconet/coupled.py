@@ -147,7 +147,7 @@ def fit_extractor(
     # Logits: Keras clips a probability, and where it does, JAX has no gradient left.
     head = layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="head")
     whole = keras.Model(model.input, head(model.output))
-    rate = training.warmed_cosine(learning_rate, epochs * len(sets[0]), warmup)
+    rate = training.WarmedCosine(learning_rate, epochs * len(sets[0]), warmup)
     whole.compile(
         keras.optimizers.AdamW(rate, weight_decay=weight_decay, clipnorm=clipnorm),
         keras.losses.BinaryCrossentropy(from_logits=True),

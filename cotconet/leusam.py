@@ -1,6 +1,8 @@
 """LeuSAM: a Segment Anything model trained for leukocytes (section 3.2)."""
 
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -202,7 +204,9 @@ class LeuSAM:
     def masks(self, images, boxes=None, batch_size=8):
         """List of masks, bool (h, w), of a sequence of pictures; see `__call__`."""
         if boxes is None:
-            boxes = [region.box(otsu_watershed(np.asarray(image)), 0) for image in images]
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                found = pool.map(lambda image: otsu_watershed(np.asarray(image)), images)
+                boxes = [region.box(mask, 0) for mask in found]
         batch_size = 1 if len(images) == 1 else batch_size  # one shape for all that come in sets
         found = []
         for start in range(0, len(images), batch_size):

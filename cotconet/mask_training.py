@@ -22,7 +22,7 @@ def fit(model, train, validation, run, epochs, learning_rate, title):
         run: smears.runs.Run, which a killed training goes on from.
         epochs, learning_rate: of the training. title: on the progress bar.
     """
-    schedule = training.warmed_cosine(learning_rate, epochs * len(train), 0.05)
+    schedule = training.WarmedCosine(learning_rate, epochs * len(train), 0.05)
     model.compile(
         keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0), dice_bce,
         metrics=[mask_dice],

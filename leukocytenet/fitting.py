@@ -56,7 +56,7 @@ def train_whole(task, run):
     network.set_weights(hosts.first(network.get_weights()))
     _begin(run, kind)
     run.note(parameters=network.count_params(), precision=precision)
-    rate = training.warmed_cosine(s["learning_rate"], s["epochs"] * len(train), s["warmup"])
+    rate = training.WarmedCosine(s["learning_rate"], s["epochs"] * len(train), s["warmup"])
     weight = training.class_weights(train.labels, len(task.classes)) if s["class_weight"] else None
     with parallel.devices(task.devices, s["batch_size"]) as count:
         run.note(devices=count, hosts=hosts.place()[1])

@@ -49,7 +49,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(64, 8, 96, 50, {"subjects": 20, "images": 3, "size": 96}),
+    "quick": Profile(64, 5, 96, 30, {"subjects": 20, "images": 3, "size": 96}),
     "laptop": Profile(128, 50, 224, 50, {"subjects": 20, "images": 10, "size": 224}),
     "paper": Profile(384, 50, 224, 50, {"subjects": 40, "images": 20, "size": 384}),
 }

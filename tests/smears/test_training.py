@@ -234,13 +234,25 @@ def test_class_weights_average_to_one_over_the_pictures():
 
 @pytest.mark.parametrize(("steps", "share", "rise"), [(100, 0.1, 10), (40, 0.0, 1), (1, 0.5, 1)])
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing_at_the_last_step(steps, share, rise):
-    rate = training.warmed_cosine(0.02, steps, share)
+    rate = training.WarmedCosine(0.02, steps, share)
     values = [float(rate(step)) for step in range(max(steps, 2) + 1)]
     assert values[0] == 0.0
     assert np.argmax(values) == rise
     assert values[rise] == pytest.approx(0.02)
     assert values[-1] == pytest.approx(0.0, abs=1e-8)
     assert np.all(np.diff(values[rise:]) <= 0)
+
+
+@pytest.mark.parametrize(("steps", "share"), [(100, 0.1), (40, 0.0), (1, 0.5), (57, 0.05)])
+def test_the_rate_is_that_of_keras_to_the_bit(steps, share):
+    rise = max(1, int(share * steps))
+    keras_own = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rise), warmup_target=2e-4, warmup_steps=rise
+    )
+    ours = training.WarmedCosine(2e-4, steps, share)
+    ours = training.WarmedCosine.from_config(ours.get_config())
+    for step in range(steps + 3):
+        assert float(ours(step)) == float(keras_own(step))
 
 
 @pytest.mark.parametrize("name", ["state.json", "arrays.npz"])
