@@ -56,9 +56,7 @@ class WarmedCosine(keras.optimizers.schedules.LearningRateSchedule):
         step = keras.ops.cast(step, "float32")
         fallen = keras.ops.minimum((step - self.rise) / self.fall, 1.0)
         cosine = 0.5 * (1.0 + keras.ops.cos(np.float32(np.pi) * fallen))
-        return keras.ops.where(
-            step < self.rise, step / self.rise * self.peak, self.peak * cosine
-        )
+        return keras.ops.where(step < self.rise, step / self.rise * self.peak, self.peak * cosine)
 
     def get_config(self):
         return {"peak": self.peak, "steps": self.steps, "share": self.share}

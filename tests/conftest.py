@@ -6,6 +6,12 @@ import pytest
 
 from smears.backend import start
 
+# Tests that run at a time share out the cores: threads of all on each get in each other's way.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    share = str(max(1, os.cpu_count() // workers))
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, share)
+
 start()
 
 
