@@ -205,8 +205,8 @@ class LeuSAM:
         """List of masks, bool (h, w), of a sequence of pictures; see `__call__`."""
         if boxes is None:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                found = pool.map(lambda image: otsu_watershed(np.asarray(image)), images)
-                boxes = [region.box(mask, 0) for mask in found]
+                coarse = pool.map(lambda image: otsu_watershed(np.asarray(image)), images)
+                boxes = [region.box(mask, 0) for mask in coarse]
         batch_size = 1 if len(images) == 1 else batch_size  # one shape for all that come in sets
         found = []
         for start in range(0, len(images), batch_size):

@@ -40,11 +40,13 @@ class WarmedCosine(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises from zero to `peak` and falls to zero on a cosine.
 
     To the bit what keras.optimizers.schedules.CosineDecay with `warmup_target` gives. That one
-    chooses between rise and fall by a branch, and weight decay asks for the rate once a variable:
-    with LeuSAM's 222 it takes TensorFlow longer to trace the branches than to trace the network.
+    chooses between rise and fall by a branch, and weight decay asks for the rate once a variable,
+    so that TensorFlow traces as many branches before the first step.
 
     Args:
         peak: the highest rate. steps: of the whole training. share: part of them in which it rises.
+
+    Called with the number of a step, from 0 on, it gives that step's rate, a float32 scalar.
     """
 
     def __init__(self, peak, steps, share):
@@ -66,8 +68,8 @@ def trace_once(model, y, nothing):
     """Make the variables of a compiled model's optimizer, losses and metrics before it is trained.
 
     TensorFlow traces a step that makes variables and then traces it again, so that LeuSAM's first
-    step took 80 s on two busy cores and takes 43 s. Does nothing on JAX, which traces once, or
-    where several devices share the variables.
+    step took nearly twice as long. Does nothing on JAX, which traces once, or where several
+    devices share the variables.
 
     Args:
         y: a batch's targets. nothing: predictions of their kind, one array or a list.
