@@ -169,8 +169,11 @@ def _answers(classifier, picture, hidden, regions, rows):
     """The classifier's answers to the picture with superpixels hidden where a row is 0."""
     found = []
     for start in range(0, len(rows), CHUNK):
-        kept = rows[start : start + CHUNK].astype(bool)[:, regions, None]
-        found.append(classifier.scores(np.where(kept, picture, hidden)))
+        kept = rows[start : start + CHUNK].astype(np.uint8)
+        changed = np.repeat(hidden[None], len(kept), axis=0)
+        for one, row in zip(changed, kept, strict=True):
+            cv2.copyTo(picture, row[regions], one)
+        found.append(classifier.scores(changed))
     return np.concatenate(found)
 
 
