@@ -5,7 +5,7 @@ import pandas as pd
 
 from cotconet import recipe
 from smears import colour
-from smears.tables import difference, fraction, scored, size
+from smears.tables import difference, fraction, scored, size, without
 
 LINES = (
     "Paper's protocol: split by image, 9 to 1, after synthesis (and, where a method oversamples, "
@@ -32,7 +32,7 @@ def table(results, paper):
     rows = []
     for label in [*results.study.rows, *colour.CLASSIFIERS]:
         apart, mixed = results.predictions(label), paper.predictions(label)
-        real = [without_synthetic(found) for found in mixed]
+        real = [without(found, recipe.SYNTHETIC) for found in mixed]
         rows.append(
             {
                 "Method": label,
@@ -43,6 +43,7 @@ def table(results, paper):
                 "balanced, paper's protocol": scored(mixed, "test", "balanced_accuracy", fraction),
                 "balanced, subjects apart": scored(apart, "test", "balanced_accuracy", fraction),
                 "gap in points (95% CI)": gap(mixed, apart),
+                "gap of real pictures alone": gap(real, apart),
                 "n paper's": size(mixed, "test"),
                 "n of these real": size(real, "test"),
                 "n apart": size(apart, "test"),
@@ -52,12 +53,6 @@ def table(results, paper):
     lines.append(f"Paper's protocol. {paper.material.split_line}")
     lines += [line for line in results.captions()[2:] if line not in lines]
     return pd.DataFrame(rows), [*lines, *LINES]
-
-
-def without_synthetic(predictions):
-    """A predictions table without the pictures that a network made."""
-    made = predictions["path"].str.rpartition("/")[2].str.startswith(recipe.SYNTHETIC)
-    return predictions[~made]
 
 
 def gap(mixed, apart):

@@ -64,6 +64,12 @@ def difference(first, second, part, metric):
     return statistics.difference_apart(*stacks, _score(metric), resamples=RESAMPLES)
 
 
+def without(predictions, beginning):
+    """A predictions table without the pictures whose names begin so."""
+    names = predictions["path"].str.rpartition("/")[2]
+    return predictions[~names.str.startswith(beginning)]
+
+
 def _score(metric):
     """Function of matrices (..., k, k) of a metric's name."""
     return metric if callable(metric) else lambda matrix: metrics.from_confusion(matrix)[metric]

@@ -7,10 +7,11 @@ import pandas as pd
 
 from smears import InputError, metrics, statistics
 from smears.runs import Run, read_predictions
-from smears.tables import confusions, difference, interval, spread
+from smears.tables import confusions, difference, interval, spread, without
 
 MET, NOT_MET = "met", "not met"
 NOT_TESTABLE, CONTRADICTED = "not testable here", "contradicted by the paper itself"
+AS_CLAIMED, REVERSED, OPEN = "as claimed", "reversed", "open"
 
 
 @dataclass(frozen=True)
@@ -22,21 +23,26 @@ class Verdict:
         evidence: sentences: what was measured, on what, or what in the paper speaks against it.
         tolerance: how far results of this kind lie apart by chance, as text; "" where none applies.
         firmness: whether half or twice that tolerance would change the result; "" likewise.
+        published: the figure that the claim is held to, as text; "" where it stands in the claim.
+        direction: of a comparison, `AS_CLAIMED`, `REVERSED` or `OPEN`; "" for other claims.
     """
 
     result: str
     evidence: str
     tolerance: str = ""
     firmness: str = ""
+    published: str = ""
+    direction: str = ""
 
 
 def better(results, claim, paper):
-    """Whether one row's test accuracy is above another's by more than chance explains.
+    """Whether one row's test accuracy is above another's by the published difference.
 
-    The tolerance is half the 95% interval of the difference, from a bootstrap over subjects (source
-    images where unknown) and over seeds where there are several: our own spread, not a number of
-    choice. Met: the difference is larger than that. Not met: it is not, and the published one is
-    larger than ours by more than that. Else our runs can tell neither: not testable here.
+    The tolerance is how far the 95% interval of the difference reaches to either side of it, from a
+    bootstrap over subjects (source images where unknown) and over seeds where there are several:
+    our own spread, not a number of choice. Not met: the published difference lies above that
+    interval. Met: it does not, and the interval is above 0. Else our runs can tell neither: not
+    testable here. Whether there is a gain of whatever size is told beside it.
 
     Args:
         results: folder with a folder of runs for each set of results.
@@ -63,13 +69,14 @@ def better(results, claim, paper):
         raise InputError(f"{folder}: {' and '.join(names)} have no seed in common: train one.")
     both = [confusions([table[seed] for seed in seeds], "test") for table in tables]
     gain, low, high = statistics.difference_by_subject(*both, _accuracy)
-    half = (high - low) / 2
     accuracies = [100 * _accuracy(stack.sum((0, 1))) for stack in both]
     p = statistics.mcnemar(statistics.right_apart(*both))
     theirs = _published(paper, **claim["published"], rows=[side["row"] for side in sides])
 
-    def told(limit):
-        return MET if gain > limit else NOT_MET if theirs - gain > limit else NOT_TESTABLE
+    def told(share):
+        if theirs - gain > share * (high - gain):
+            return NOT_MET
+        return MET if gain > share * (gain - low) else NOT_TESTABLE
 
     evidence = (
         f"{names[0]} {accuracies[0]:.1f}%, {names[1]} {accuracies[1]:.1f}%: "
@@ -77,8 +84,10 @@ def better(results, claim, paper):
         f"{_on(both[0], claim['folder'])}."
     )
     return Verdict(
-        told(half), _sentences(evidence, claim.get("note"), *_beside(results, claim)),
-        _tolerance(half, len(seeds)), _firm(half, told),
+        told(1), _sentences(evidence, claim.get("note"), *_beside(results, claim)),
+        _tolerance(gain - low, high - gain, len(seeds)), _firm(told),
+        f"{100 * theirs:+.1f} points",
+        AS_CLAIMED if low > 0 else REVERSED if high < 0 else OPEN,
     )  # fmt: skip
 
 
@@ -99,12 +108,14 @@ def _best(folder, sides):
 def kept_apart(results, claim):
     """Whether balanced accuracy holds where people of the training part are kept out of the test.
 
-    The gap is that under the paper's own protocol less that by subject. Not met: it is larger than
-    half its 95% interval, each side's units and seeds drawn by themselves. A smaller gap shows no
-    equality, so that such a claim is never met here.
+    The gap is that under the paper's own protocol less that by subject. Not met: its 95% interval,
+    each side's units and seeds drawn by themselves, is above 0. A smaller gap shows no equality, so
+    that such a claim is never met here.
 
     Args:
-        results: as for `better`. claim: dict with folder and settings, and perhaps note.
+        results: as for `better`.
+        claim: dict with folder and settings, and perhaps note, and without: how names of test
+            pictures begin that are left out, for they show no person.
 
     Returns:
         Verdict.
@@ -114,8 +125,10 @@ def kept_apart(results, claim):
         list(_predictions(folder, {**claim["settings"], "paper_split": split}).values())
         for split in (True, None)
     )
+    whole = difference(mixed, apart, "test", "balanced_accuracy")
+    if "without" in claim:
+        mixed = [without(table, claim["without"]) for table in mixed]
     gap, low, high = difference(mixed, apart, "test", "balanced_accuracy")
-    half = (high - low) / 2
     stacks = [confusions(tables, "test") for tables in (mixed, apart)]
     reached = [100 * metrics.from_confusion(s.sum((0, 1)))["balanced_accuracy"] for s in stacks]
     evidence = (
@@ -123,13 +136,15 @@ def kept_apart(results, claim):
         f"{_points(gap, low, high)}; {stacks[0][0].sum()} test pictures by image; "
         f"by subject {_on(stacks[1], claim['folder'])}."
     )
+    if "without" in claim:
+        evidence += f" Of all test pictures, synthetic ones too: {_points(*whole)}."
 
-    def told(limit):
-        return NOT_MET if gap > limit else NOT_TESTABLE
+    def told(share):
+        return NOT_MET if gap > share * (gap - low) else NOT_TESTABLE
 
     return Verdict(
-        told(half), _sentences(evidence, claim.get("note")),
-        _tolerance(half, min(len(mixed), len(apart))), _firm(half, told),
+        told(1), _sentences(evidence, claim.get("note")),
+        _tolerance(gap - low, high - gap, min(len(mixed), len(apart))), _firm(told),
     )  # fmt: skip
 
 
@@ -168,11 +183,12 @@ def _beside(results, claim):
 
 
 def contradicted(findings, claim):
-    """A claim that the paper's own numbers refute.
+    """A claim that the paper's own numbers refute, or its own words.
 
     Args:
         findings: list of smears.published.Finding, of `forensics.findings`.
-        claim: dict with finding, the beginning of the finding's sentence, and perhaps note.
+        claim: dict with finding, the beginning of the finding's sentence, and perhaps note; or with
+            reason, which words of the paper speak against it.
 
     Returns:
         Verdict.
@@ -180,6 +196,8 @@ def contradicted(findings, claim):
     Raises:
         InputError: no such finding: the numbers or the claim's text have changed.
     """
+    if "reason" in claim:
+        return Verdict(CONTRADICTED, claim["reason"])
     found = [f.sentence for f in findings if f.sentence.startswith(claim["finding"])]
     if not found:
         raise InputError(f"no finding begins with {claim['finding']!r}: see forensics.py")
@@ -223,17 +241,17 @@ def _published(paper, table, column, rows):
     return (first.number - second.number) / (100 if first.unit else 1)
 
 
-def _tolerance(half, seeds):
+def _tolerance(down, up, seeds):
     over = "subjects and seeds" if seeds > 1 else "subjects (one seed)"
-    return f"{100 * half:.1f} points, over {over}"
+    return f"{100 * down:.1f} points down, {100 * up:.1f} up, over {over}"
 
 
-def _firm(tolerance, told):
-    """Whether the verdict, a function of the tolerance, is another at half or twice of it."""
+def _firm(told):
+    """Whether the verdict, a function of shares of the tolerance, is another at half or twice."""
     changes = [
-        f"{told(share * tolerance)} at {word} of it"
+        f"{told(share)} at {word} of it"
         for word, share in (("half", 0.5), ("twice", 2))
-        if told(share * tolerance) != told(tolerance)
+        if told(share) != told(1)
     ]
     return "; ".join(changes) or "the same at half and twice of it"
 
@@ -279,7 +297,9 @@ def overview(rows):
     return pd.DataFrame(
         [
             {
-                "no.": number, "claim": text, "section": section, "verdict": verdict.result,
+                "no.": number, "claim": text, "published": verdict.published or "–",
+                "section": section, "verdict": verdict.result,
+                "direction": verdict.direction or "–",
                 "at half and twice the tolerance": verdict.firmness or "–",
             }
             for number, text, section, verdict in rows
