@@ -142,7 +142,7 @@ def _kept(results, label):
 
 def _outdated(results):
     """A line for each row with trainings of which this code would compute a stage otherwise."""
-    lines = []
+    lines = _unrecorded(results)
     for label, runs in results.runs.items():
         found = {}
         for run in runs:
@@ -157,6 +157,20 @@ def _outdated(results):
                 f"the folder runs: {', '.join(found)}."
             )
     return lines
+
+
+def _unrecorded(results):
+    """A line on trainings from before versions and LeuGAN's variety were written down, if any."""
+    found = {run.folder: run for runs in results.runs.values() for run in runs}.values()
+    runs = [run for run in found if "kept" in run.facts]
+    old = [run for run in runs if "versions" not in run.facts]
+    if not old:
+        return []
+    return [
+        f"{len(old)} of {len(runs)} trainings of CoTCoNet and its variants are from before the "
+        "stages' versions and the variety of LeuGAN's pictures were recorded: whether this code "
+        "would compute each stage alike, and whether LeuGAN collapsed, is not known of them."
+    ]
 
 
 def _synthetic(results):

@@ -90,17 +90,20 @@ verdicts, then what each rests on. Written by `python experiments/verdict.py` fr
 `experiments/claims.yaml`, the stored runs below `experiments/results` (each is named with its
 evidence) and what the published numbers imply; `experiments/forensics.py` prints more of these.
 
-- **Met**: of a comparison, our difference is larger than the tolerance, half its 95% interval. That
-  is our own spread over subjects (source images where unknown) and, where several were trained,
-  seeds. The last column tells whether half or twice of it would change the verdict. p is of an
-  exact test by subject, not corrected for the number of claims; where it and the interval disagree,
-  chance is not ruled out.
-- **Not met**: our difference is not, and lies below the published one by more than the tolerance.
-  This code did not find the claim on the data named, which are seldom the papers' own and mostly
-  few; that does not say that the papers are wrong.
+- **Met**: of a comparison, our difference lies above 0 by more than the tolerance, and the
+  published one not above ours by more. The tolerance is how far the 95% interval of ours reaches to
+  either side: our own spread over subjects (source images where unknown) and, where several were
+  trained, seeds. The last column tells whether half or twice of it would change the verdict. p is
+  of an exact test by subject, not corrected for the number of claims; where it and the interval
+  disagree, chance is not ruled out.
+- **Not met**: the published difference lies above ours by more than the tolerance. Whether there is
+  a difference of any size stands under "direction": as claimed or reversed where the interval
+  leaves out 0, else open. This code did not find the published effect on the data named, which are
+  seldom the papers' own and mostly few; that does not say that the papers are wrong.
 - **Not testable here**: no data or test at hand could decide it, or our difference fits both the
   published one and none. What was measured near it is told.
-- **Contradicted by the paper itself**: its own numbers do not allow it.
+- **Contradicted by the paper itself**: its own numbers or words do not allow it, or the description
+  of the data set that it names.
 
 The papers' own test images, splits and weights are not public. "The most frequent class" is the
 accuracy of always giving that answer.

@@ -144,10 +144,10 @@ def test_every_row_of_the_ablation_differs_from_the_method_in_known_settings():
 def test_collapsed_leugans_are_counted_in_the_caption(tmp_path):
     results = _results(CNMC, tmp_path)
     runs = [run for found in results.runs.values() for run in found]
-    assert not [line for line in tables.comparison(results)[1] if "collapsed" in line]
+    assert not [line for line in tables.comparison(results)[1] if "collapsed in" in line]
     for run, variety in zip(runs, [0.05, 0.9, 0.299], strict=False):
         run.note(synthetic_variety=variety)
-    (line,) = [line for line in tables.comparison(results)[1] if "collapsed" in line]
+    (line,) = [line for line in tables.comparison(results)[1] if "collapsed in" in line]
     assert line.startswith("LeuGAN collapsed in 2 of 3 trainings: its pictures vary 0.05 times")
 
 
@@ -161,6 +161,21 @@ def test_trainings_of_which_this_code_would_compute_a_stage_otherwise_are_named(
     assert line.startswith(f"CoTCoNet: 1 of {len(runs)} trainings were made by another version")
     assert "whose select, hdlc computed something else" in line
     assert line.endswith(f"remove from the folder runs: {runs[0].folder.name}.")
+
+
+def test_trainings_from_before_versions_were_recorded_are_counted(tmp_path):
+    results = _results(STEPS, tmp_path)
+    folders = {run.folder: run for runs in results.runs.values() for run in runs}
+    total = f"of {len(folders)} trainings of CoTCoNet and its variants are from before"
+    (line,) = [line for line in tables.ablation(results)[1] if "are from before" in line]
+    assert line.startswith(f"{len(folders)} {total}")
+    first, *others = folders.values()
+    first.note(versions=dict(recipe.VERSIONS))
+    (line,) = [line for line in tables.ablation(results)[1] if "are from before" in line]
+    assert line.startswith(f"{len(others)} {total}")
+    for run in others:
+        run.note(versions=dict(recipe.VERSIONS))
+    assert not [line for line in tables.ablation(results)[1] if "are from before" in line]
 
 
 def test_the_paper_s_protocol_is_named_with_its_synthetic_test_pictures(tmp_path):

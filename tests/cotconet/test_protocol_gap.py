@@ -7,8 +7,9 @@ import pandas as pd
 import two_classes
 from table2 import CNMC
 
-from cotconet import fitting, protocol_gap
+from cotconet import fitting, protocol_gap, recipe
 from smears import colour
+from smears.tables import without
 
 
 def _train(task, run):
@@ -56,6 +57,10 @@ def test_both_protocols_stand_side_by_side_with_their_difference(tmp_path):
     balanced = [float(row[f"balanced, {name}"].split()[0])
                 for name in ("paper's protocol", "subjects apart")]  # fmt: skip
     assert abs(gap - 100 * (balanced[0] - balanced[1])) < 0.06
+    # Of real pictures all are right, so that their gap is what the other side lacks.
+    real_gap = float(row["gap of real pictures alone"].split()[0])
+    assert abs(real_gap - 100 * (1 - balanced[1])) < 0.06
+    assert real_gap > gap
     assert made["Method"].tolist()[-2:] == list(colour.CLASSIFIERS)
     assert made.set_index("Method").loc["Gehlot et al.", "gap in points (95% CI)"] == "not run"
     assert any(line.startswith("Paper's protocol. Split by image") for line in lines)
@@ -64,11 +69,11 @@ def test_both_protocols_stand_side_by_side_with_their_difference(tmp_path):
 
 def test_only_pictures_without_a_file_are_synthetic():
     table = pd.DataFrame({"path": ["a/synthetic-test-00001", "a/UID_1_synthetic.png", "b/c.png"]})
-    kept = protocol_gap.without_synthetic(table)["path"].tolist()
+    kept = without(table, recipe.SYNTHETIC)["path"].tolist()
     assert kept == ["a/UID_1_synthetic.png", "b/c.png"]
     # All pictures in one folder: stored without it.
     flat = pd.DataFrame({"path": ["synthetic-test-00000", "Im001_1.jpg"]})
-    assert protocol_gap.without_synthetic(flat)["path"].tolist() == ["Im001_1.jpg"]
+    assert without(flat, recipe.SYNTHETIC)["path"].tolist() == ["Im001_1.jpg"]
 
 
 def _right(count):
