@@ -17,6 +17,7 @@ from smears.tables import (
     colour_line,
     confusions,
     gains,
+    intervals,
     mcnemar_against,
     mcnemar_line,
     ours_line,
@@ -226,10 +227,10 @@ def ablation(results):
                 f"{', '.join(gone)}; train them anew to test them."
             )
     lines.append(mcnemar_line(results, HYBRID_ROW))
+    two = f"{' and '.join(minority)}, the lower first" if minority else "none, no two are fewest"
     lines.append(
-        f"Minority recall: the lower and the higher of {' and '.join(minority) or 'no two'}, mean "
-        "over seeds (MDS and Lymphoma in the paper; elsewhere the two classes with the fewest "
-        "pictures, – where these are not told by their numbers)."
+        f"Minority recall: {two}; mean over seeds and 95% interval (MDS and Lymphoma in the paper; "
+        "elsewhere the two classes with the fewest pictures)."
     )
     return pd.DataFrame(rows), lines
 
@@ -255,14 +256,16 @@ def _minority_classes(results):
 
 
 def _minority(predictions, minority):
-    """Recall of these two classes as "low – high", in percent."""
+    """Recall of these two classes in percent, with their intervals, the lower first."""
     if not predictions or not minority:
         return "–" if predictions else "not run"
     classes = classes_of(predictions[0])
-    matrix = confusions(predictions, "test").sum((0, 1))
-    chosen = [classes.index(name) for name in minority]
-    recalls = sorted(100 * matrix[c, c] / matrix[c].sum() for c in chosen)
-    return " – ".join(f"{recall:.1f}" for recall in recalls)
+
+    def recall(number):
+        return lambda matrix: metrics.of_class(matrix, number, "recall")
+
+    found = intervals(predictions, "test", [recall(classes.index(name)) for name in minority])
+    return ", ".join(spread([100 * x for x in triple], 1, 1) for triple in sorted(found))
 
 
 def durations(results):
@@ -277,19 +280,24 @@ def durations(results):
             {
                 "Phase": phase,
                 "published (min)": results.published(phase, "duration"),
-                "ours (min)": f"{np.mean([_minutes(run)[key] for run in runs]):.2f}"
-                if runs else "not run",
+                "ours (min)": _range([_minutes(run)[key] for run in runs]) if runs else "not run",
                 "n epochs": str(len(runs[0].history)) if runs else "–",
                 "data": results.data,
             }
         )  # fmt: skip
     lines = results.captions()
     lines.append(
-        "Ours: wall time of all epochs of one training, mean over seeds, on the hardware above, "
-        "without reading and decoding the pictures; "
+        "Ours: wall time of all epochs of one training, mean (least to most) over seeds, on the "
+        "hardware above, without reading and decoding the pictures; "
         "the paper's training time is an estimate that exceeds its own total."
     )
     return pd.DataFrame(rows), lines
+
+
+def _range(minutes):
+    """Mean of the seeds' minutes, with the least and the most where there are several."""
+    text = f"{np.mean(minutes):.2f}"
+    return text if len(minutes) < 2 else f"{text} ({min(minutes):.2f} to {max(minutes):.2f})"
 
 
 def _minutes(run):
