@@ -5,6 +5,7 @@ import sys
 import numpy as np
 
 from smears import InputError, calibration, predict_command
+from smears.runs import Run
 
 # Grad-CAM and saliency follow gradients, of which the selection of features has none.
 EXPLAINERS = ("lime",)
@@ -12,7 +13,17 @@ EXPLAINERS = ("lime",)
 
 def main(argv=None):
     """See `smears.predict_command.main`."""
-    return predict_command.main("cotconet", Pipeline, EXPLAINERS, argv)
+    return predict_command.main("cotconet", _load, EXPLAINERS, argv)
+
+
+def _load(path):
+    run = Run.read(path)
+    if path.suffix == ".keras":
+        raise InputError(
+            f"{path} is one network's file, and these methods have several: give their run's "
+            f"folder, {run.folder}."
+        )
+    return Pipeline(run)
 
 
 class Pipeline:

@@ -11,12 +11,12 @@ def main(argv=None):
     return predict_command.main("leukocytenet", _load, EXPLAINERS, argv)
 
 
-def _load(run):
+def _load(path):
     # Registers the layers that a stored network may have.
     from leukocytenet import model  # noqa: F401
     from smears.classifier import Classifier
 
-    return Classifier.load(run.folder)
+    return Classifier.load(path)
 
 
 if __name__ == "__main__":

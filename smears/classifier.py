@@ -1,12 +1,11 @@
 """A trained network with all that its pictures need: pictures in, probabilities out."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from smears import InputError, calibration, images
-from smears.runs import Run
+from smears.runs import Run, network_file
 
 BATCH = 16  # pictures at a time; the last batch is filled up, so that nothing is compiled again
 
@@ -36,23 +35,24 @@ class Classifier:
         """The network of a finished run, which the caller's package must have registered.
 
         Args:
-            path: folder of a run, or the model.keras in it.
+            path: folder of a run, or the model.keras in it. Another .keras file in the folder is
+                taken for the same run's: its classes, scaling and calibration hold for it too.
 
         Raises:
-            InputError: no such folder, not finished, or a file that `model_files.load` refuses.
+            InputError: no such folder or file, not finished, a file that `model_files.load`
+                refuses, or one that does not fit the run's size and classes.
         """
         from smears import model_files
 
-        path = Path(path).expanduser()
-        folder = path.parent if path.suffix == ".keras" else path
-        run = Run.read(folder)
+        run, file = Run.read(path), network_file(path)
+        folder = run.folder
         lacking = [name for name in ("classes", "preprocess") if name not in run.facts]
         if (folder / "model").is_dir():
             raise InputError(
                 f"{folder} is a run of CoTCoNet or of a method it is compared with: "
                 "python -m cotconet.predict answers with it."
             )
-        if run.finished and not (folder / "model.keras").is_file():
+        if run.finished and not file.is_file():
             raise InputError(
                 f"{folder} is finished, but its network is not there (model.keras): results may be "
                 "kept without. Give its table's script another --out, and it is trained anew."
@@ -63,10 +63,12 @@ class Classifier:
                 f"{', '.join(lacking) or 'predictions.csv'}. Train it to its end first; tables "
                 "print their runs' folders."
             )
+        network, size = model_files.load(file), run.settings["size"]
+        classes = tuple(run.facts["classes"])
+        _check_fit(file, network, size, classes)
         found = calibration.of(run.predictions)
         return cls(
-            model_files.load(folder / "model.keras"), tuple(run.facts["classes"]),
-            run.settings["size"], run.facts["preprocess"], found["temperature"],
+            network, classes, size, run.facts["preprocess"], found["temperature"],
             {
                 "run": folder.name, "settings": run.settings, "facts": run.facts,
                 "environment": run.environment, "calibration": found,
@@ -109,3 +111,14 @@ class Classifier:
     def calibrated(self, scores):
         """Probabilities whose confidence was fitted on the validation part, (n, classes)."""
         return calibration.scale(scores, self.temperature)
+
+
+def _check_fit(file, network, size, classes):
+    """Refuse a network that cannot be of the run in whose folder its file stands."""
+    sides = [side for side in network.input_shape[1:3] if side not in (None, size)]
+    if sides or network.output_shape[-1] != len(classes):
+        raise InputError(
+            f"{file} takes pictures {network.input_shape[1:]} and gives "
+            f"{network.output_shape[-1]} numbers, but the run in whose folder it stands has {size} "
+            f"pixels and {len(classes)} classes: give the run's own model.keras."
+        )

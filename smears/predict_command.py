@@ -15,9 +15,9 @@ def main(package, load, explainers, argv=None):
     """Predict, write the files, print the answers in short.
 
     Args:
-        package: name for --help. load: function of a finished Run -> smears.classifier.Classifier
-            or what has its `scores`, `calibrated`, `classes`, `about`, `inspected` and, if it
-            resizes, `size`; called once the backend runs.
+        package: name for --help. load: function of the path given as --model ->
+            smears.classifier.Classifier or what has its `scores`, `calibrated`, `classes`,
+            `about`, `inspected` and, if it resizes, `size`; called once the backend runs.
         explainers: names among `smears.predict.EXPLAINERS`.
         argv: list of str; None: the process's own.
 
@@ -26,12 +26,12 @@ def main(package, load, explainers, argv=None):
     """
     options = _parse(package, explainers, argv)
     with exits("Stopped: nothing is written but the overlays so far."):
-        run = Run.read(options.model.parent if options.model.suffix == ".keras" else options.model)
+        run = Run.read(options.model)
         out = commandline.place(options.out)
         from smears import backend
 
         backend.start()
-        classifier = load(run)
+        classifier = load(options.model)
         predict.clear(out / "overlays")
         answers = predict.answer(classifier, options.images, out / "overlays", options.explain)
         _write(answers, classifier, run, out, options.explain or "")

@@ -85,11 +85,25 @@ class Run:
     def read(cls, folder):
         """The run in an existing folder, whatever its name.
 
+        Args:
+            folder: of the run, or a network's file (.keras) in it; "~" is the home folder.
+
         Raises:
-            InputError: no settings.json to read there.
+            InputError: no such file, or no settings.json to read in the folder.
         """
         run = cls.__new__(cls)
-        run.folder = Path(folder)
+        # os.path: pathlib raises on homes of nobody.
+        path = Path(os.path.expanduser(folder))
+        run.folder = path.parent if (named := _names_network(path)) else path
+        if named and not path.is_file():
+            raise InputError(
+                f"{path}: no such file. Give a finished run's folder, or the model.keras in it."
+            )
+        if named and not (run.folder / "settings.json").is_file():
+            raise InputError(
+                f"{path} stands in no run's folder. A network's classes and scaling stand in the "
+                "run's facts.json and settings.json next to it: leave the file in its run's folder."
+            )
         try:
             run.settings = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as problem:
@@ -192,6 +206,23 @@ class Run:
         if self.facts.get("predictions", len(table)) != len(table):
             raise InputError(_cut(path))
         return table
+
+
+def network_file(path):
+    """Where the network that a path names is stored.
+
+    Args:
+        path: folder of a run, or a network's file (.keras); "~" is the home folder.
+
+    Returns:
+        Path: the file itself, or the folder's model.keras. It need not be there.
+    """
+    path = Path(os.path.expanduser(path))
+    return path if _names_network(path) else path / "model.keras"
+
+
+def _names_network(path):
+    return path.suffix == ".keras" and not path.is_dir()
 
 
 def names(paths):

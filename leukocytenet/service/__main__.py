@@ -105,8 +105,7 @@ def main(argv=None):
 
         print(f"Loading {options.model}", flush=True)
         classifier = Classifier.load(options.model)
-        folder = options.model.expanduser()
-        run = Run.read(folder.parent if folder.suffix == ".keras" else folder)
+        run = Run.read(options.model)
         app = create_app(classifier, run, cors=options.cors, local=options.host in LOOPBACK)
         try:
             listening = server(app, options.host, options.port)

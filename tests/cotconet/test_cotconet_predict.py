@@ -81,3 +81,12 @@ def test_a_run_of_another_paper_is_refused(tmp_path, capsys):
         command.main(["--model", str(run.folder), "a.png", "--out", str(tmp_path / "o")])
     assert end.value.code == 2
     assert "no finished run of CoTCoNet's tables with its networks" in capsys.readouterr().err
+
+
+def test_one_network_s_file_is_refused_for_the_folder(tmp_path, capsys):
+    run = Run(tmp_path, "x", {"model": "CoTCoNet", "seed": 0, "size": 32})
+    (run.folder / "one.keras").touch()
+    with pytest.raises(SystemExit) as end:
+        command.main(["--model", f"{run.folder}/one.keras", "a.png", "--out", str(tmp_path / "o")])
+    assert end.value.code == 2
+    assert f"give their run's folder, {run.folder}" in capsys.readouterr().err

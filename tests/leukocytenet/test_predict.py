@@ -1,6 +1,7 @@
 """Predicting from the command line: answers, explanations, bad files, and the page."""
 
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from leukocytenet import predict as command
-from smears import drawn, predict
+from smears import InputError, drawn, predict
 from smears.classifier import Classifier
 from smears.runs import Run
 
@@ -140,6 +141,54 @@ def test_a_folder_that_is_no_run_is_refused_with_the_remedy(smears_folder, tmp_p
     assert end.value.code == 2
     assert "is no run's folder" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def _network(classes, bias=0.0):
+    """A network that says the same of every picture: the first class, the more the larger bias."""
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    first = keras.initializers.Constant([bias, *[0.0] * (classes - 1)])
+    outputs = keras.layers.Dense(
+        classes, "softmax", kernel_initializer="zeros", bias_initializer=first
+    )(x)
+    return keras.Model(inputs, outputs)
+
+
+def test_the_network_s_file_that_is_named_answers(run, smears_folder, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder)
+    _network(3, bias=2.0).save(folder / "other.keras")
+    pictures = [np.asarray(Image.open(smears_folder / "small.jpg"))]
+    own = Classifier.load(folder / "other.keras").scores(pictures)
+    expected = np.exp([2, 0, 0]) / np.exp([2, 0, 0]).sum()
+    np.testing.assert_allclose(own, [expected], atol=1e-5)
+    arguments = [str(smears_folder), "--out", str(tmp_path / "o")]
+    assert command.main(["--model", str(folder / "other.keras"), *arguments]) == 0
+    table = pd.read_csv(tmp_path / "o" / "predictions.csv")
+    np.testing.assert_allclose(table["own CLL"], expected[0], atol=1e-5)
+    named = Classifier.load(folder / "model.keras").scores(pictures)
+    np.testing.assert_allclose(named, Classifier.load(folder).scores(pictures))
+
+
+def test_a_network_s_file_that_is_not_there_or_not_of_its_run_is_refused(run, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder)
+    arguments = ["x.png", "--out", str(tmp_path / "o"), "--model"]
+    with pytest.raises(SystemExit) as end:
+        command.main([*arguments, str(folder / "nothing.keras")])
+    assert end.value.code == 2
+    assert "nothing.keras: no such file. Give a finished run's folder" in capsys.readouterr().err
+    alone = tmp_path / "alone.keras"
+    shutil.copy(folder / "model.keras", alone)
+    with pytest.raises(SystemExit) as end:
+        command.main([*arguments, str(alone)])
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert f"{alone} stands in no run's folder" in told
+    assert "facts.json" in told
+    _network(2).save(folder / "two.keras")
+    with pytest.raises(InputError, match=r"two\.keras takes .* 2 numbers.*3 classes"):
+        Classifier.load(folder / "two.keras")
 
 
 def test_a_file_named_twice_is_answered_once_and_strays_are_passed_over(tmp_path):
