@@ -14,6 +14,7 @@ from smears.sources.listing import SourceError
 
 EXPLAINERS = ("gradcam", "saliency", "lime")
 CHUNK = 16  # pictures in memory at a time
+LONGEST = 150  # bytes of a picture's name in its overlay's: with the rest, systems take up to 255
 
 
 @dataclass
@@ -138,8 +139,9 @@ def _explain(classifier, pairs, folder, explainer, side, answers):
         pairs, module.explain(classifier, pictures, wanted), strict=True
     ):
         laid = overlay(picture, found)
-        number = answers.index(one) + 1
-        one.overlay_path = folder / f"{number:04d}_{one.path.stem}_{explainer}.png"
+        number = answers.index(one) + 1  # makes names unique, also those that are cut
+        stem = one.path.stem.encode()[:LONGEST].decode(errors="ignore")
+        one.overlay_path = folder / f"{number:04d}_{stem}_{explainer}.png"
         images.save(laid, one.overlay_path)
         one.overlay, one.note = images.reduced(laid, side), found.note
 

@@ -88,6 +88,22 @@ def test_gradcam_overlays_have_the_pictures_sizes(run, smears_folder, tmp_path):
             assert np.abs(np.asarray(laid).astype(int) - np.asarray(picture)).max() > 20
 
 
+def test_names_as_long_as_systems_take_are_cut_in_the_overlays_and_stay_apart(
+    run, smears_folder, tmp_path
+):
+    names = ["x" * 250 + "1.png", "x" * 250 + "2.png", "ä" * 125 + ".png"]
+    for name in names:
+        shutil.copy(smears_folder / "CLL ä.png", tmp_path / name)
+    assert _predict(run, tmp_path / "o", tmp_path, "--explain", "gradcam") == 0
+    table = pd.read_csv(tmp_path / "o" / "predictions.csv")
+    assert [path.rpartition("/")[2] for path in table["file"]] == sorted(names)
+    assert table["overlay"].tolist() == [
+        f"0001_{'x' * 150}_gradcam.png", f"0002_{'x' * 150}_gradcam.png",
+        f"0003_{'ä' * 75}_gradcam.png",
+    ]  # fmt: skip
+    assert all((tmp_path / "o" / "overlays" / name).is_file() for name in table["overlay"])
+
+
 def test_the_page_is_whole_and_fetches_nothing(run, smears_folder, tmp_path):
     _predict(run, tmp_path, smears_folder, "--explain", "gradcam")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
