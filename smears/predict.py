@@ -130,6 +130,7 @@ def _score(classifier, pairs, known, side):
 
 
 def _explain(classifier, pairs, folder, explainer, side, answers):
+    from smears.explain.lime import regions_picture
     from smears.explain.overlay import overlay
 
     module = import_module(f"smears.explain.{explainer}")
@@ -138,7 +139,8 @@ def _explain(classifier, pairs, folder, explainer, side, answers):
     for (one, picture), found in zip(
         pairs, module.explain(classifier, pictures, wanted), strict=True
     ):
-        laid = overlay(picture, found)
+        draw = overlay if found.weights is None else regions_picture
+        laid = draw(picture, found)
         number = answers.index(one) + 1  # makes names unique, also those that are cut
         stem = one.path.stem.encode()[:LONGEST].decode(errors="ignore")
         one.overlay_path = folder / f"{number:04d}_{stem}_{explainer}.png"

@@ -69,7 +69,10 @@ def _counts(good, classes):
 def _picture(one, explainer):
     shown = [(one.picture, "picture")]
     if one.overlay is not None:
-        shown.append((one.overlay, f"{explainer}: where {one.predicted} comes from"))
+        words = f"{explainer}: where {one.predicted} comes from"
+        if explainer == "lime":
+            words = f"lime: green speaks for {one.predicted}, red against it"
+        shown.append((one.overlay, words))
     pair = "".join(
         f'<img alt="{escape(words)}" title="{escape(words)}" src="{_data(array)}">'
         for array, words in shown

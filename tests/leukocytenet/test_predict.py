@@ -12,6 +12,7 @@ from PIL import Image
 from leukocytenet import predict as command
 from smears import InputError, drawn, predict
 from smears.classifier import Classifier
+from smears.explain import lime
 from smears.runs import Run
 
 CLASSES = ["CLL", "AML", "Healthy"]
@@ -86,6 +87,22 @@ def test_gradcam_overlays_have_the_pictures_sizes(run, smears_folder, tmp_path):
         ):
             assert laid.size == picture.size
             assert np.abs(np.asarray(laid).astype(int) - np.asarray(picture)).max() > 20
+
+
+def test_lime_s_overlay_shows_what_speaks_for_and_what_against_the_class(
+    run, smears_folder, tmp_path
+):
+    path = smears_folder / "AML ä.png"
+    assert _predict(run, tmp_path, path, "--explain", "lime") == 0
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    laid = np.asarray(Image.open(tmp_path / "overlays" / table["overlay"][0]))
+    picture = np.asarray(Image.open(path).convert("RGB"))
+    target = CLASSES.index(table["predicted"][0])
+    (found,) = lime.explain(Classifier.load(run.folder), [picture], target)
+    assert found.weights.min() < 0 < found.weights.max()
+    np.testing.assert_array_equal(laid, lime.regions_picture(picture, found))
+    told = f"lime: green speaks for {table['predicted'][0]}, red against it"
+    assert told in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_names_as_long_as_systems_take_are_cut_in_the_overlays_and_stay_apart(
