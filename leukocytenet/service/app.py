@@ -6,7 +6,13 @@ from importlib import resources
 
 import flask
 import numpy as np
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, UnprocessableEntity
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    ServiceUnavailable,
+    UnprocessableEntity,
+)
 
 from leukocytenet.service import card, heat, openapi, uploads
 from leukocytenet.service.worker import Busy, Worker
@@ -92,9 +98,9 @@ class _Served:
         self.long = threading.Lock()  # LIME computes hundreds of pictures: one at a time
 
     def health(self):
-        alive = self.worker.alive
-        state = {"status": "ok" if alive else "stopped", "waiting": self.worker.waiting}
-        return flask.jsonify(state), 200 if alive else 503
+        if not self.worker.alive:
+            raise ServiceUnavailable("The network has stopped: start the server again.")
+        return flask.jsonify({"status": "ok", "waiting": self.worker.waiting})
 
     def predict(self):
         shown = _flag("preview")

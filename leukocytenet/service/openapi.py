@@ -9,6 +9,7 @@ INTERVAL = {
     "type": "array", "items": PROBABILITY, "minItems": 2, "maxItems": 2,
     "description": "Low and high; null where no resample differs, so that no spread is known.",
 }  # fmt: skip
+ALWAYS = ("408", "431", "500")  # the first two before the application is asked
 TRAINING = {
     "data": {
         "type": "object", "description": "Empty where the run did not record it.",
@@ -47,19 +48,22 @@ def describe(classes, methods):
                 "get": _get("What is known of the network: classes, training, metrics.", "Model")
             },
             "/health": {
-                "get": _get("Whether the network answers, and how many pictures wait.", "Health")
-                | {"operationId": "health"}
+                "get": _get(
+                    "Whether the network answers, and how many pictures wait.",
+                    "Health",
+                    {"503": _answer("The network has stopped: start the server again.", "Error")},
+                )
             },
         },
         "components": {"schemas": _schemas(classes, methods)},
     }
 
 
-def _get(summary, schema):
+def _get(summary, schema, more=()):
     return {
         "summary": summary,
         "operationId": schema.lower(),
-        "responses": {"200": _answer(summary, schema), **_errors("403", "405")},
+        "responses": {"200": _answer(summary, schema), **_errors("403", "405"), **dict(more)},
     }
 
 
@@ -130,15 +134,19 @@ def _answer(text, schema):
 
 
 def _errors(*codes):
+    """Answers with these codes, and with those that any request may get."""
     texts = {
         "400": "A field is missing or wrong.",
         "403": "A page of another site asks, or a name that is not this server's.",
         "405": "This address takes other methods.",
+        "408": "The request came too slowly.",
         "413": "Too many bytes or files.",
         "422": "No file is a picture that can be used; the reason says why.",
+        "431": "The request's headers are too long.",
+        "500": "The server could not do this; its log says why.",
         "503": "The queue is full: Retry-After says when to come again.",
     }
-    found = {code: _answer(texts[code], "Error") for code in codes}
+    found = {code: _answer(texts[code], "Error") for code in sorted({*codes, *ALWAYS})}
     if "503" in found:
         found["503"]["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
