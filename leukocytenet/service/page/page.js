@@ -4,6 +4,7 @@
 const TITLES = { gradcam: "Grad-CAM", saliency: "Saliency", lime: "LIME" };
 const find = (place, what) => place.querySelector(what);
 let model = { explanations: [], classes: [], limits: {} };
+let known;  // settled once `model` is what the server said of it, or it did not say
 let queue = [];
 let busy = false;
 let done = 0;
@@ -68,6 +69,8 @@ function add(files) {
 }
 
 async function work() {
+  tell();
+  await known;  // which explanations can be asked for
   if (busy) return;
   while (queue.length) {
     busy = true;
@@ -283,8 +286,9 @@ function start() {
     drop.classList.remove("over");
     add([...event.dataTransfer.files]);
   });
-  ask("/api/model").then((found) => {
-    model = found;
+  const asked = ask("/api/model");
+  known = asked.then((found) => { model = found; }, () => {});
+  asked.then(() => {
     document.getElementById("subtitle").textContent = `${model.name}: ${model.classes.join(", ")}.`;
     document.getElementById("limits").textContent = "PNG, JPEG, TIFF, BMP, WebP or GIF, each up to " +
       `${(model.limits.bytes / 1e6).toFixed(0)} MB and ${(model.limits.pixels / 1e6).toFixed(0)} million pixels`;

@@ -1,5 +1,6 @@
 """The page in a real Chromium, and the server as a process: what people and strangers do to it."""
 
+import base64
 import http.client
 import json
 import os
@@ -181,6 +182,58 @@ def test_pictures_are_chosen_answered_and_explained_and_bad_ones_named(
         height = browser.execute_script("return document.documentElement.scrollHeight")
         browser.set_window_size(width, height + 150)
         browser.save_screenshot(f"{shots}/page-{width}.png")
+
+
+DROP = """
+const [name, content] = arguments;
+const data = new DataTransfer();
+data.items.add(new File([Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0))], name));
+const drop = document.getElementById("drop");
+return ["dragenter", "dragover", "drop"].map((kind) => {
+  const options = { bubbles: true, cancelable: true, dataTransfer: data };
+  // False where the page took it: else the browser would show the picture instead of the page.
+  return [drop.dispatchEvent(new DragEvent(kind, options)), drop.classList.contains("over")];
+});
+"""
+
+
+def test_pictures_that_are_dropped_are_answered(browser, port, run):
+    path = Path(run[1]["path"].iloc[2])
+    browser.set_window_size(1200, 900)
+    browser.get(f"http://127.0.0.1:{port}/")
+    content = base64.b64encode(path.read_bytes()).decode()
+    steps = browser.execute_script(DROP, "dropped.png", content)
+    assert steps == [[False, True], [False, True], [False, False]]
+    _wait(browser, lambda _: [one for one in _all(browser, ".overlay") if one.is_displayed()])
+    (shown,) = _all(browser, "article")
+    assert shown.find_element("css selector", "h2").text == "dropped.png"
+    assert len(shown.find_elements("css selector", ".bars li")) == 3
+    assert "64 × 64 pixels" in shown.text
+    assert _all(browser, "#state")[0].text == "1 picture done."
+
+
+# /api/model answers once release() is called.
+HELD = """
+const real = window.fetch;
+const held = new Promise((next) => { window.release = next; });
+window.fetch = (path, ...more) =>
+  (path === "/api/model" ? held : Promise.resolve()).then(() => real(path, ...more));
+"""
+
+
+def test_pictures_added_before_the_model_is_known_are_explained_too(browser, port, run):
+    held = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HELD})
+    try:
+        browser.get(f"http://127.0.0.1:{port}/")
+        _all(browser, "#files")[0].send_keys(run[1]["path"].iloc[0])
+        _wait(browser, lambda _: _all(browser, "article"))
+        assert _all(browser, ".wait")[0].text == "Waiting"
+        assert _all(browser, "#state")[0].text == "1 to go."
+        browser.execute_script("release()")
+        _wait(browser, lambda _: _all(browser, ".overlay")[0].is_displayed())
+        assert len(_all(browser, ".methods button")) == 3
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", held)
 
 
 def test_the_whole_page_is_used_by_keyboard(browser, port, run):
