@@ -21,6 +21,7 @@ COARSE = 0.88
 DARK, EVEN, SPREAD = 64, 0.85, 12
 FAINT = 1.0  # mean gradient in grey levels below which a picture shows nothing to compare
 ROWS = 1024
+PAIRS = 1024  # compared at once, of two vectors of 8 kB each: look-alikes make millions of pairs
 
 
 def thumbnail(image):
@@ -62,9 +63,12 @@ def pairs(thumbnails):
                 close = first[start : start + ROWS] @ other[start:].T >= COARSE
                 a, b = np.nonzero(np.triu(close, 1))
                 a, b = a + start, b + start
-                turned = _gradients(_turned(grey[b], mirrored, quarters))
-                alike = (whole[a] * turned).sum(1) >= least
-                found.append(np.stack([a[alike], b[alike]], axis=1))
+                seen, place = np.unique(b, return_inverse=True)
+                turned = _gradients(_turned(grey[seen], mirrored, quarters))
+                for at in range(0, len(a), PAIRS):
+                    some = slice(at, at + PAIRS)
+                    alike = (whole[a[some]] * turned[place[some]]).sum(1) >= least
+                    found.append(np.stack([a[some][alike], b[some][alike]], axis=1))
     return np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), int)
 
 
