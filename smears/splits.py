@@ -355,6 +355,11 @@ def _read(frame, path):
             f"{path} does not name {parts.isna().sum()} of the pictures: delete the file, and a "
             "new split is made."
         )
+    if strange := sorted(set(parts) - set(PARTS)):
+        raise LeakError(
+            f"{path} has the parts {', '.join(map(repr, strange))} beside {', '.join(PARTS)}: mend "
+            "them, or delete the file, and a new split is made."
+        )
     return parts
 
 

@@ -244,6 +244,16 @@ def test_a_file_that_is_no_split_is_refused_by_name(tmp_path):
             splits.stored(frame, "mark", tmp_path)
 
 
+@pytest.mark.parametrize("part", ["tset", ""])
+def test_a_stored_split_with_a_part_that_there_is_not_is_refused_by_name(part, tmp_path):
+    frame = _catalogue()
+    splits.stored(frame, "mark", tmp_path)
+    (path,) = tmp_path.glob("*.csv")
+    path.write_text(path.read_text().replace(",train,", f",{part},", 1))
+    with pytest.raises(splits.LeakError, match=f"{path.name} has the parts '{part}' beside train"):
+        splits.stored(frame, "mark", tmp_path)
+
+
 def test_validation_is_a_quarter_of_official_training_and_keeps_subjects_whole():
     frame = _catalogue()
     frame["part"] = np.where(frame["subject"].str.endswith(("8", "9")), "test", "train")
