@@ -20,8 +20,9 @@ FILE = re.compile(r"wbc-(?:malignant-)?(benign|early|pre|pro)-\d+")
 def read(folder, cache, *, bad=None):
     """Rows of `[Original/|Segmented/][<class>/]WBC-Benign-001.jpg`; the set names no patients.
 
-    The class is the file's, or else its folder's (`Pre`, `[Malignant] early Pre-B`). Segmented
-    pictures are made from the originals, so they are read only where no other ones are.
+    The class is the file's, or else its folder's (`Pre`, `[Malignant] early Pre-B`,
+    `early_pre_b`). Segmented pictures are made from the originals, so they are read only where no
+    other ones are.
 
     Raises:
         SourceError: a picture of no class, or of one in its name and another in its folder.
@@ -50,7 +51,8 @@ def _folders(path, folder):
 def _label(path):
     name = FILE.fullmatch(path.stem.lower())
     # "early" stands first in the words of "early Pre-B", which search finds first.
-    place = FOLDER.search(path.parent.name.lower())
+    # To a regular expression "_" is a letter, so that no word would end at it.
+    place = FOLDER.search(path.parent.name.lower().replace("_", " "))
     kinds = {match[1] for match in (name, place) if match}
     if not kinds:
         raise SourceError(

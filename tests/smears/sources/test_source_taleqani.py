@@ -32,8 +32,15 @@ def test_every_layout_gives_the_papers_four_classes(layout, tmp_path, write_pict
     assert rows["source"].nunique() == 4
 
 
-def test_the_other_published_copy_tells_the_class_by_its_folder_alone(tmp_path, write_picture):
-    for folder in ("Benign", "[Malignant] early Pre-B", "[Malignant] Pre-B", "[Malignant] Pro-B"):
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("Benign", "[Malignant] early Pre-B", "[Malignant] Pre-B", "[Malignant] Pro-B"),
+        ("all_benign", "early_pre_b", "all_pre", "Pro_B"),
+    ],
+)
+def test_other_copies_tell_the_class_by_its_folder_alone(folders, tmp_path, write_picture):
+    for folder in folders:
         write_picture(tmp_path / folder / "Sap_013 (1).jpg")
     rows = _read(tmp_path)
     assert sorted(rows["label"]) == LABELS
