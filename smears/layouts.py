@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from smears.images import ENDINGS
-from smears.sources import allidb, ash, cnmc, listing, manifest, pbc, snam, taleqani, zheng
+from smears.sources import allidb, ash, cnmc, kin, listing, manifest, pbc, snam, taleqani, zheng
 from smears.sources.folder import DATE, LEAST, MASK_FOLDERS, MASKS, PARTS, bare
 from smears.sources.listing import STRAYS, SourceError
 
@@ -107,11 +107,20 @@ def _folder(folder):
         if not bad and (passed or "no pictures" in str(problem)):
             return _without_pictures(folder, passed)
         return Layout("a folder that cannot be read", remedy=str(problem))
-    layout, problem = _known(folder, found)
+    sets = _sets(folder, found)
+    if len({layout.spec.partition(":")[0] for layout in sets.values()}) > 1:
+        layout, problem = _several(folder, sets), ""
+    else:
+        layout, problem = _known(folder, found)
     if layout is None:
         layout = _general(folder, found)
-        if problem and not layout.spec:
-            layout = Layout("a known set, not whole", remedy=problem)
+        # A list beside the pictures says itself what they are; folders may be anybody's.
+        if problem and not layout.spec.startswith("csv:"):
+            own = (
+                " If these are your own pictures and each folder is a class, give --data "
+                f"{shlex.quote(layout.spec)}."
+            ) * bool(layout.spec)
+            layout = Layout("a known set, not whole", remedy=problem + own)
     return Layout(layout.what, layout.spec, layout.remedy, layout.rows, passed)
 
 
@@ -146,6 +155,35 @@ def _without_pictures(folder, passed):
                   passed_over=passed)  # fmt: skip
 
 
+def _sets(folder, found):
+    """Dict of a name in the folder -> Layout of the published set that it, or one in it, holds."""
+    inside = {}
+    for path in found:
+        if path.parent != folder:
+            inside.setdefault(path.relative_to(folder).parts[0], []).append(path)
+    sets = {}
+    for name, own in inside.items():
+        last = Path(os.path.commonpath([path.parent for path in own]))
+        for place in reversed([last, *last.parents]):
+            if place.is_relative_to(folder / name) and (layout := _known(place, own)[0]):
+                sets[name] = layout
+                break
+    return sets
+
+
+def _several(folder, sets):
+    """The Layout of a folder that holds different published sets, which are no classes."""
+    specs = [layout.spec for layout in sets.values()]
+    names = [f"{name} is {spec.partition(':')[0]}" for name, spec in zip(sets, specs, strict=True)]
+    given = " ".join(f"--data {shlex.quote(spec)}" for spec in specs)
+    more = f"or, if each folder is meant as one class, --data {shlex.quote(f'folder:{folder}')}"
+    if same := kin(specs):
+        more = f"but leave out one of those that show the same cells: {'; '.join(same)}"
+    return Layout(
+        f"different sets: {_some(names)}", remedy=f"give each as its own --data, {given}; {more}."
+    )
+
+
 def _known(folder, found):
     """(Layout of a published set or None, why its reader refuses it)."""
     stems = [path.stem for path in found]
@@ -153,13 +191,14 @@ def _known(folder, found):
     problem = ""
     for name, module, fits in (
         ("cnmc", cnmc, any(map(cnmc.NAME.fullmatch, stems))),
-        ("snam", snam, any(map(snam.NAME.fullmatch, stems))),
+        ("snam", snam, _like_snam(stems)),
         (_allidb(found), allidb, all(map(allidb.NAME.fullmatch, stems))),
         ("taleqani", taleqani, any(taleqani.FILE.fullmatch(stem.lower()) for stem in stems)
          or {"benign", "early", "pre", "pro"} <= {p.parent.name.lower() for p in found}),
         ("zheng", zheng, any(zheng.DATASET.fullmatch(top) for top in tops)),
         ("pbc", pbc, len(tops) > 2 and tops <= set(pbc.CLASSES)),
-        ("ash", ash, len(tops) > 1 and not tops & set(PARTS)),
+        ("ash", ash, len(tops) > 1 and not tops & set(PARTS)
+         and all(path.parent != folder for path in found)),
     ):  # fmt: skip
         if not fits:
             continue
@@ -172,6 +211,14 @@ def _known(folder, found):
             continue
         return Layout(f"{name}: {module.__doc__.splitlines()[0]}", f"{name}:{folder}"), ""
     return None, problem
+
+
+def _like_snam(stems):
+    """Whether both kinds are there or nothing else is: ALL_1 may be a picture in anybody's set."""
+    kinds = {match[1].upper() for match in map(snam.NAME.fullmatch, stems) if match}
+    return len(kinds) == 2 or (
+        bool(kinds) and all(snam.NAME.fullmatch(s) or snam.OTHERS.search(s) for s in stems)
+    )
 
 
 def _allidb(found):

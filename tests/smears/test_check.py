@@ -151,6 +151,70 @@ def test_all_idb_is_known_by_its_names(look, fill, tmp_path, place, ending, name
     assert f"--data {name}:" in out
 
 
+ALLIDB1, ALLIDB2 = (
+    [f"{place}Im{n:03d}_{n % 2}.{ending}" for n in range(1, 13)]
+    for place, ending in (("ALL_IDB1/im/", "jpg"), ("ALL_IDB2/img/", "tif"))
+)
+PBC = [f"PBC/{name}" for name in _classes("basophil", "ig", "platelet", ending="jpg")]
+TALEQANI = [
+    f"Taleqani/Original/{kind}/WBC-{kind}-{n:03d}.jpg"
+    for kind in ("Benign", "Early", "Pre", "Pro")
+    for n in range(5)
+]
+
+
+@pytest.mark.parametrize(
+    ("names", "sets", "more"),
+    [
+        (ALLIDB1 + ALLIDB2, {"ALL_IDB1": "allidb1", "ALL_IDB2": "allidb2"},
+         "but leave out one of those that show the same cells: ALL-IDB2's cells are cut from"),
+        (PBC + TALEQANI, {"PBC": "pbc", "Taleqani": "taleqani"}, "or, if each folder is meant as"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("wrapped", ["", "unpacked/"])
+def test_different_sets_in_one_folder_are_no_classes(
+    look, fill, tmp_path, names, sets, more, wrapped
+):
+    home = tmp_path / "sets"
+    fill(home, [name.replace("/", f"/{wrapped}", 1) for name in names])
+    code, out, last = look(home)
+    assert code == 1
+    told = ", ".join(f"{folder} is {name}" for folder, name in sets.items())
+    assert f"Layout: different sets: {told}." in out
+    for folder, name in sets.items():
+        assert f"--data {name}:{home / folder}" in last
+    assert more in last
+
+
+def test_a_known_set_with_a_strange_picture_is_refused_though_it_has_class_folders(
+    look, fill, tmp_path
+):
+    home = fill(tmp_path, [*TALEQANI, *(f"Taleqani/Original/Normal/{n}.jpg" for n in range(5))])
+    folder = home / "Taleqani" / "Original"
+    code, out, last = look(folder)
+    assert code == 1
+    assert "Layout: a known set, not whole." in out
+    assert "is in none of the folders Benign, Early, Pre, Pro: remove it." in last
+    assert f"each folder is a class, give --data folder:{folder}." in last
+
+
+def test_own_pictures_that_are_named_like_one_half_of_a_set_are_class_folders(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"{c}/{c}_{n}.png" for c in ("ALL", "CML") for n in range(6)])
+    code, out, _ = look(folder)
+    assert code == 0
+    assert f"--data folder:{folder}" in out
+
+
+def test_a_list_says_more_than_the_names_of_the_pictures(look, fill, tmp_path):
+    names = [f"cells/UID_{n}_1_1_all.bmp" for n in range(11)]
+    folder = fill(tmp_path / "mine", [*names, "cells/other.png"])
+    lines = [f"{name},{'hem' if n % 2 else 'all'}" for n, name in enumerate(names)]
+    (folder / "list.csv").write_text("\n".join(["path,label", *lines]))
+    code, out, _ = look(folder)
+    assert code == 0
+    assert f"--data csv:{folder / 'list.csv'}" in out
+
+
 def test_taleqani_reads_the_originals_alone(look, fill, tmp_path):
     kinds = ("Benign", "Early", "Pre", "Pro")
     for version in ("Original", "Segmented"):
