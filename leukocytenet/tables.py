@@ -243,6 +243,11 @@ def _external_line(results, claim):
     line = f"External: {results.material.external_name}, never trained on ({text})"
     if frame.attrs["left_out"]:
         line += f"; {frame.attrs['left_out']} pictures of other classes left out"
+    if frame.attrs["namesakes"]:
+        line += (
+            f"; {frame.attrs['namesakes']} names of people stand in --data, too, and count as "
+            "different people"
+        )
     return f"{line}. Published {claim.value}†: {claim.note} (section {claim.section})."
 
 

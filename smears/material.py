@@ -154,6 +154,9 @@ class Material:
     def external(self):
         """The catalogue of --external, its pictures in part "external"; only known classes.
 
+        `attrs["left_out"]`: number of pictures of other classes; `attrs["namesakes"]`: of names of
+        people that folders of --data hold, too, where they are taken for other people.
+
         Raises:
             SourceError: none of our classes is in it.
             LeakError: it shares pictures, look-alikes or subjects with the data trained on.
@@ -166,7 +169,8 @@ class Material:
                 f"--external {options.external}: {reason}; an external test needs another source."
             )
         everything = sources.load(
-            [options.external], options.out / "data", skip_bad=options.skip_bad,
+            [options.external], options.out / "data", beside=options.data,
+            skip_bad=options.skip_bad,
             drawn=self.recipe.PROFILES[options.profile].drawn,
         )  # fmt: skip
         known = everything["label"].isin(self.classes)
@@ -175,15 +179,19 @@ class Material:
                 f"--external {options.external} has none of the classes {', '.join(self.classes)}."
             )
         frame = everything[known].reset_index(drop=True)
-        for column, what in (("sha256", "byte-identical pictures"), ("subject", "subjects")):
+        for column, what, remedy in (
+            ("sha256", "byte-identical pictures", ""),
+            ("subject", "subjects", ", or other names where different people have the same"),
+        ):
             shared = (set(frame[column]) & set(self.catalogue[column])) - {""}
             if shared:
                 raise splits.LeakError(
                     f"--external {options.external} shares {len(shared)} {what} with --data: an "
-                    "external test needs another source."
+                    f"external test needs another source{remedy}."
                 )
         self._refuse_lookalikes(frame)
         frame.attrs["left_out"] = int((~known).sum())
+        frame.attrs["namesakes"] = len(sources.people(frame) & sources.people(self.catalogue))
         return frame.assign(part="external")
 
     def _refuse_lookalikes(self, frame):

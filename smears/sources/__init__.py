@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
@@ -41,6 +42,17 @@ ARGUMENTS = {
 # Names given with a file, not a folder to look through.
 FILES = ("csv", "bloodmnist")
 
+# Sources in which anybody names the pictures: 1.png of one folder is not 1.png of another.
+ANYBODYS = ("folder", "csv", "ash")
+
+# What is told of names of people that stand in several of the folders, or lists, that are merged.
+NAMESAKES = {
+    "folder": "{} names of people stand in several folders and count as different people in each: "
+    "if they are the same, give a list (csv) with a column subject",
+    "csv": "{} subjects stand in several lists and count as one person each: if they are "
+    "different people, give them different names",
+}
+
 # Sets that show the same cells, so that no split of both and no external test is clean.
 KIN = {
     frozenset({"allidb1", "allidb2"}): (
@@ -74,8 +86,7 @@ def read(spec, cache, bad=None, **settings):
     module = import_module(SOURCES[name])
     if name == "drawn":
         return module.read(None, Path(cache), **settings)
-    # os.path: pathlib raises on links in a circle, and where a folder above may not be entered.
-    folder = Path(os.path.realpath(os.path.expanduser(path)))
+    folder = _place(path)
     if not path or not os.path.exists(folder):
         what = f"{folder} not found" if path else "no path given"
         raise SourceError(
@@ -98,16 +109,26 @@ def short(spec):
     name, _, path = spec.partition(":")
     if name not in ("folder", "csv") or not path:
         return name
-    place = Path(os.path.realpath(os.path.expanduser(path)))
+    place = _place(path)
     own = re.sub(r"[^\w.]+", "-", place.stem if name == "csv" else place.name).strip("-")
     return f"{name}-{own}" if own else name
 
 
-def load(specs, cache, *, skip_bad=False, drawn=None):
+def _place(path):
+    # os.path: pathlib raises on links in a circle, and where a folder above may not be entered.
+    return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def load(specs, cache, *, beside=(), skip_bad=False, drawn=None):
     """Read several sources and build one catalogue of them.
+
+    Subjects and sources of several folders in which anybody names the pictures begin with the
+    folder's name (of the last folders of its path, where names alone do not differ); those of one
+    folder alone do not, so that it may be renamed.
 
     Args:
         specs: list of "NAME[:PATH]". cache: folder for scans and made files.
+        beside: specs that are read elsewhere and from which these are told apart, too.
         skip_bad: see `catalogue.build`; folders that may not be read are left out, too.
         drawn: settings of the source "drawn" (numbers of subjects and images, size, seed).
 
@@ -115,13 +136,18 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
         Catalogue (`catalogue.build`), the readers' notes before its own.
     """
     bad = {} if skip_bad else None
+    marks = _marks([*beside, *specs])
     rows = [
-        read(spec, cache, bad, **(drawn or {} if spec.split(":")[0] == "drawn" else {}))
+        read(
+            spec, cache, bad,
+            **(drawn or {} if spec.split(":")[0] == "drawn" else marks.get(spec, {})),
+        )
         for spec in specs
-    ]
+    ]  # fmt: skip
     # By name, for a folder may hold any number of pictures, or a whole class.
     notes = [f"left out (--skip-bad): {path}: {reason}" for path, reason in (bad or {}).items()]
     notes += [note for part in rows for note in part.attrs.get("notes", [])]
+    notes += _namesakes(specs, rows)
     notes += [f"{reason}: a split of both leaks" for reason in kin(specs)]
     for part in rows:
         part.attrs.clear()  # pandas compares them when it joins frames
@@ -129,6 +155,51 @@ def load(specs, cache, *, skip_bad=False, drawn=None):
     frame.attrs["notes"] = notes + frame.attrs["notes"]
     frame.attrs["left_out"] = [*(bad or {}).items(), *frame.attrs["left_out"]]
     return frame
+
+
+def _marks(specs):
+    """Dict of each spec of several folders -> the setting that tells its names from theirs."""
+    marks = {}
+    for source in ANYBODYS:
+        roots = {}
+        for spec in specs:
+            name, _, path = spec.partition(":")
+            if name == source:
+                # Lists in one folder name the same pictures.
+                roots[spec] = _place(path).parent if name == "csv" else _place(path)
+        others = set(roots.values())
+        if len(others) > 1:
+            marks |= {spec: {"mark": f"{_ending(root, others)}:"} for spec, root in roots.items()}
+    return marks
+
+
+def _ending(path, paths):
+    """The fewest last folders of a path that no other one of the paths ends with."""
+    for count in range(1, len(path.parts) + 1):
+        own = path.parts[-count:]
+        if sum(other.parts[-count:] == own for other in paths) == 1:
+            break
+    return "/".join(own)
+
+
+def _namesakes(specs, rows):
+    """Notes on names of people that stand in several folders or several lists."""
+    for source, told in NAMESAKES.items():
+        found = {
+            _place(spec.partition(":")[2]): people(part)
+            for spec, part in zip(specs, rows, strict=True) if spec.partition(":")[0] == source
+        }  # fmt: skip
+        count = Counter(name for names in found.values() for name in names)
+        if shared := sum(number > 1 for number in count.values()):
+            yield told.format(shared)
+
+
+def people(frame):
+    """Set of the names of people in a catalogue's rows, those of `folder` without their root's."""
+    return {
+        subject.rpartition(":")[2] if data == "folder" else subject
+        for data, subject in zip(frame["data"], frame["subject"], strict=True)
+    } - {""}
 
 
 def kin(specs):

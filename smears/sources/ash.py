@@ -19,10 +19,13 @@ CLASSES = {
 }
 
 
-def read(folder, cache, *, bad=None):
+def read(folder, cache, *, bad=None, mark=""):
     """Rows of `<folder>/<disease>/.../<picture>`; each picture is its own source.
 
     The disease is read tolerantly: `AML`, `acute_myeloid_leukemia`, `AML (256)`.
+
+    Args:
+        mark: what the names of sources begin with, so that other folders' differ.
 
     Raises:
         SourceError: a folder that names none of the five diseases, or several.
@@ -33,7 +36,7 @@ def read(folder, cache, *, bad=None):
         if len(place.parts) < 2:
             raise SourceError(f"{path} lies outside any class folder. {HOW_TO_GET}")
         label = _disease(place.parts[0], folder)
-        rows.append({"path": path, "label": label, "source": f"ash:{place.as_posix()}"})
+        rows.append({"path": path, "label": label, "source": f"ash:{mark}{place.as_posix()}"})
     return frame(rows)
 
 

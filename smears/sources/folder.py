@@ -34,12 +34,15 @@ TOO_FEW = (
 )
 
 
-def read(folder, cache, *, bad=None):
+def read(folder, cache, *, bad=None, mark=""):
     """Rows of `folder/<class>/[<person>/...]<picture>`.
 
     The person is the subject and the picture's own folder its source where every class has
     `LEAST` people or more; `attrs["notes"]` tells, and names class folders that are empty. Else
     each picture is a source of its own.
+
+    Args:
+        mark: what the names of subjects and sources begin with, so that other folders' differ.
 
     Raises:
         SourceError: a picture outside any class folder, folders that hold parts or masks, or masks
@@ -55,7 +58,7 @@ def read(folder, cache, *, bad=None):
     empty = sorted(place.name for place in folder.iterdir() if _is_class(place, people))
     deep = any(people.values())
     kept = min(map(len, people.values())) >= LEAST
-    table = frame([_row(path, place, kept) for path, place in places.items()])
+    table = frame([_row(path, place, kept, mark) for path, place in places.items()])
     notes = [
         f"no picture in the class folder {printable(name)}, so it is no class here"
         for name in empty
@@ -109,12 +112,12 @@ def bare(path):
     return next((stem[: -len(end)] for end in MASKS if stem.endswith(end)), stem)
 
 
-def _row(path, place, kept):
+def _row(path, place, kept, mark):
     person = "".join(_person(place)) if kept else ""
     return {
         "path": path, "label": place.parts[0],
-        "subject": f"folder:{person}" if person else "",
-        "source": f"folder:{(place.parent if person else place).as_posix()}",
+        "subject": f"folder:{mark}{person}" if person else "",
+        "source": f"folder:{mark}{(place.parent if person else place).as_posix()}",
     }  # fmt: skip
 
 

@@ -19,8 +19,12 @@ PARTS = ("", "train", "validation", "test")
 MOST = 10
 
 
-def read(folder, cache):
+def read(folder, cache, *, mark=""):
     """Rows of a CSV file (`folder` is its path); each picture without a source is its own.
+
+    Args:
+        mark: what the names of such sources begin with, so that other folders' differ. Subjects
+            and sources that the list names stay as they are: two lists may name the same people.
 
     Raises:
         SourceError: the first `MOST` faults, each with its line and column.
@@ -45,7 +49,7 @@ def read(folder, cache):
                     if entry.get(name) and not _is_file(folder.parent / entry[name]):
                         entry[name] = entry[name].replace("\\", "/")  # as Windows writes them
                 faults += [where + fault for fault in _faults(entry, folder)]
-                rows.append(_row(entry, folder))
+                rows.append(_row(entry, folder, mark))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise SourceError(f"{folder} cannot be read: {problem}. {HOW_TO_GET}") from problem
     if faults:
@@ -90,11 +94,11 @@ def _is_file(path):
     return os.path.isfile(path)
 
 
-def _row(entry, path):
+def _row(entry, path, mark):
     owner = {name: f"csv:{entry[name]}" for name in ("subject", "source") if entry.get(name)}
     return {
         "path": path.parent / entry["path"], "label": entry["label"],
-        "source": f"csv:{entry['path']}", "part": entry.get("part", ""),
+        "source": f"csv:{mark}{entry['path']}", "part": entry.get("part", ""),
         "mask": str(path.parent / entry["mask"]) if entry.get("mask") else "",
         "derived": entry.get("derived", ""),
     } | owner  # fmt: skip

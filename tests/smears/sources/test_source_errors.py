@@ -109,6 +109,37 @@ def test_an_external_set_that_shows_the_same_cells_is_refused_before_it_is_read(
         _ = Material(options, recipe).external
 
 
+def test_an_external_folder_may_name_its_people_as_ours_does_and_it_is_counted(
+    tmp_path, write_picture
+):
+    for seed, place in enumerate(("north", "south")):
+        lines = ["path,label,subject"]
+        for n in range(10):
+            name = f"{CLASSES[n % 2]}/patient{n // 2}/1.png"
+            write_picture(tmp_path / place / name, 100 * seed + n)
+            lines.append(f"{name},{CLASSES[n % 2]},p{n // 2}")
+        (tmp_path / place / "list.csv").write_text("\n".join(lines))
+
+    def external(ours, theirs):
+        options = SimpleNamespace(
+            data=[ours.format(tmp_path / "north")], external=theirs.format(tmp_path / "south"),
+            out=tmp_path / "out", skip_bad=False, profile="quick",
+        )  # fmt: skip
+        return Material(options, recipe).external
+
+    frame = external("folder:{}", "folder:{}")
+    assert (len(frame), frame.attrs["namesakes"]) == (10, 5)
+    assert external("folder:{}", "csv:{}/list.csv").attrs["namesakes"] == 0
+    material = SimpleNamespace(external=frame, external_name="folder-south")
+    line = tables._external_line(
+        SimpleNamespace(material=material, classes=CLASSES),
+        SimpleNamespace(value="", note="", section=""),
+    )
+    assert "; 5 names of people stand in --data, too, and count as different people" in line
+    with pytest.raises(LeakError, match=r"shares 5 subjects.*or other names where different"):
+        external("csv:{}/list.csv", "csv:{}/list.csv")
+
+
 @pytest.mark.parametrize("more", [[], ["--split", "image"]])
 def test_two_sets_that_show_the_same_cells_are_refused_unless_images_are_split(
     more, tmp_path, capsys, write_picture

@@ -129,6 +129,48 @@ def test_sources_merge_into_one_catalogue_with_all_their_notes(tmp_path, write_p
     assert any(note.endswith("a split of both leaks") for note in notes)
 
 
+@pytest.mark.parametrize("source", ["folder", "ash", "csv"])
+def test_pictures_of_one_name_in_two_folders_are_different_sources(source, tmp_path, write_picture):
+    homes = [tmp_path / place for place in ("north/cells", "south/cells")]
+    for seed, home in enumerate(homes):
+        names = [f"{label}/{n}.png" for label in ("AML", "CML") for n in range(3)]
+        for n, name in enumerate(names):
+            write_picture(home / name, 100 * seed + n)
+        (home / "list.csv").write_text("\n".join(["path,label", *(f"{n},a" for n in names)]))
+    specs = [f"{source}:{home}{'/list.csv' * (source == 'csv')}" for home in homes]
+    frame = sources.load(specs, tmp_path / "cache")
+    assert len(frame) == frame["source"].nunique() == 12
+    assert frame["source"][0] == f"{source}:north/cells:AML/0.png"
+    # Neither the order nor where both lie is in the names; one folder alone may be renamed.
+    assert set(sources.load(specs[::-1], tmp_path / "cache")["source"]) == set(frame["source"])
+    alone = sources.load(specs[:1], tmp_path / "cache")
+    assert alone["source"][0] == f"{source}:AML/0.png"
+    twice = sources.load(specs[:1] * 2, tmp_path / "cache")
+    assert set(twice["source"]) == set(alone["source"])
+    beside = sources.load(specs[1:], tmp_path / "cache", beside=specs[:1])
+    assert set(beside["source"]) == set(frame["source"][6:])
+
+
+def test_people_of_one_name_in_two_folders_are_different_and_in_two_lists_the_same(
+    tmp_path, write_picture
+):
+    for seed, place in enumerate(("north", "south")):
+        lines = ["path,label,subject"]
+        for n in range(10):
+            name = f"{'ab'[n % 2]}/patient{n // 2}/1.png"
+            write_picture(tmp_path / place / name, 100 * seed + n)
+            lines.append(f"{name},{'ab'[n % 2]},p{n // 2 + seed}")
+        (tmp_path / place / "list.csv").write_text("\n".join(lines))
+    places = [tmp_path / "north", tmp_path / "south"]
+    frame = sources.load([f"folder:{place}" for place in places], tmp_path / "cache")
+    assert frame["subject"].nunique() == 10
+    assert frame["subject"][0] == "folder:north:patient0"
+    assert any(note.startswith("5 names of people stand in") for note in frame.attrs["notes"])
+    frame = sources.load([f"csv:{place / 'list.csv'}" for place in places], tmp_path / "cache")
+    assert set(frame["subject"]) == {f"csv:p{n}" for n in range(6)}
+    assert any(note.startswith("4 subjects stand in several") for note in frame.attrs["notes"])
+
+
 @pytest.mark.parametrize(
     ("specs", "number"),
     [
