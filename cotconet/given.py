@@ -1,6 +1,7 @@
 """What a fit is given: checked, its texts named, a fifth of the pictures held out."""
 
 import hashlib
+import json
 
 import numpy as np
 
@@ -16,6 +17,38 @@ def name_of(texts):
 def units(groups):
     """Groups in which every picture of an unknown subject is alone."""
     return np.array([name or f"picture {n}" for n, name in enumerate(groups)])
+
+
+def plain(method):
+    """Make NumPy's scalars among an estimator's arguments Python's own, which JSON can hold.
+
+    Labels and seeds often come out of arrays. The values stay equal, in lists and dicts too.
+
+    Args:
+        method: estimator; its `cache` and `weights`, which may be paths, are left alone.
+
+    Raises:
+        ValueError: an argument that JSON cannot hold.
+    """
+    for name, value in method.get_params(deep=False).items():
+        if name in ("cache", "weights"):
+            continue
+        known = _plain(value)
+        try:
+            json.dumps(known)
+        except TypeError as problem:
+            raise ValueError(f"{name}={value!r}: plain values only ({problem})") from problem
+        setattr(method, name, known)
+
+
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {_plain(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def accepted(method, pictures, y, groups, validation):
@@ -50,9 +83,10 @@ def accepted(method, pictures, y, groups, validation):
             f"{type(method).__name__} tells two classes apart; these are {len(classes)}: "
             f"{', '.join(map(str, classes))}."
         )
-    if method.positive is not None and method.positive not in classes:
-        raise InputError(f"positive={method.positive!r} is none of {classes.tolist()}")
-    method.positive_ = classes[1] if method.positive is None else method.positive
+    names = classes.tolist()
+    if method.positive is not None and method.positive not in names:
+        raise InputError(f"positive={method.positive!r} is none of {names}")
+    method.positive_ = classes[1 if method.positive is None else names.index(method.positive)]
     return pictures, y, groups, validation
 
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from cotconet import preparation, segmentation
-from cotconet.given import accepted, name_of, units
+from cotconet.given import accepted, name_of, plain, units
 from cotconet.grafr import GraFR, floored
 from cotconet.recipe import COLLAPSED, VERSIONS
 from smears import InputError, images
@@ -55,7 +55,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             stages, see `mirnet.Enhancer`, `leusam.LeuSAM`, `unet.UNetSegmenter`,
             `synthesis.train`, `coupled.fit_extractor`, `grafr.GraFR`,
             `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults. Plain
-            values (numbers, text, lists), which can be written to settings.json.
+            values (numbers, also NumPy's, text, lists), which settings.json can hold.
         positive: the class whose probability HDLC gives; None: the last of `classes_`.
         cache: folder of the stages' results; None: a temporary one, gone with this object.
         random_state: int, of every stage.
@@ -332,11 +332,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             raise ValueError(f"synthesise={self.synthesise!r}: give one of {SYNTHESES}")
         if self.cell_scale not in SCALES:
             raise ValueError(f"cell_scale={self.cell_scale!r}: give one of {SCALES}")
-        for name, value in self.get_params().items():
-            try:
-                json.dumps(value if isinstance(value, dict) else None)
-            except TypeError as problem:
-                raise ValueError(f"{name}={value!r}: plain values only ({problem})") from problem
+        plain(self)
         if self.cache is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="cotconet-")
         self._root = Path(self._temporary.name if self.cache is None else self.cache)

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from cotconet.given import accepted, name_of
+from cotconet.given import accepted, name_of, plain
 from cotconet.preparation import CHUNK, marks
 from smears import InputError, backend, images, model_files, training
 from smears import weights as weight_files
@@ -139,6 +139,7 @@ class Rival(ClassifierMixin, BaseEstimator):
 
         Raises:
             InputError: not two classes, or unequal lengths.
+            ValueError: an argument that JSON cannot hold.
             smears.weights.NotAvailable: pretrained weights that cannot be downloaded.
         """
         pictures, y, _, validation = accepted(self, pictures, y, groups, validation)
@@ -304,6 +305,7 @@ class Rival(ClassifierMixin, BaseEstimator):
 
     def _open(self):
         backend.start()
+        plain(self)
         if self.cache is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="rival-")
         self._root = Path(self._temporary.name if self.cache is None else self.cache)

@@ -228,6 +228,29 @@ def test_a_saved_pipeline_loads_with_the_same_probabilities_and_no_code(fitted, 
     assert again.classes_.tolist() == ["ALL", "normal"]
 
 
+def test_numpy_s_scalars_are_plain_values(fitted, cells, held, tmp_path):
+    y = (cells[1] == "ALL").astype(int)
+    numbers = {"positive": np.unique(y)[1], "random_state": np.int64(0), "size": np.int32(32)}
+    settings = {**SMALL, "grafr": {"k": np.int64(3)}, **numbers}
+    model = pipeline.CoTCoNet(**settings, cache=fitted[1])
+    model.only_kept = True
+    held = held[0], (np.array(held[1]) == "ALL").astype(int)
+    model.fit(cells[0], y, cells[2], held).save(tmp_path)
+    again = pipeline.CoTCoNet.load(tmp_path)
+    assert (again.positive_, again.classes_.tolist()) == (1, [0, 1])
+    assert np.allclose(again.predict_proba(held[0]), model.predict_proba(held[0]), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"random_state": np.random.RandomState(0)}, {"hdlc": {"widths": np.ones(6, int)}}]
+)
+def test_what_settings_json_cannot_hold_is_refused_before_any_stage(setting, cells, held, tmp_path):
+    model = pipeline.CoTCoNet(**{**SMALL, **setting}, cache=tmp_path)
+    with pytest.raises(ValueError, match=f"{next(iter(setting))}=.*: plain values only"):
+        model.fit(*cells, held)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_of_another_version_or_none_is_refused(fitted, tmp_path):
     with pytest.raises(InputError, match="no saved CoTCoNet"):
         pipeline.CoTCoNet.load(tmp_path)

@@ -103,6 +103,15 @@ def test_bad_input_is_refused_with_its_reason(cells, change, message, tmp_path):
         _method(tmp_path).fit(pictures, **arguments)
 
 
+def test_numpy_s_scalars_are_plain_values(fitted, cells, tmp_path):
+    y, held = ((labels == "b").astype(int) for _, labels in cells)
+    numbers = {"positive": np.unique(y)[1], "random_state": np.int64(0), "epochs": np.int64(1)}
+    model = _method(fitted.cache, **numbers).fit(cells[0][0], y, validation=(cells[1][0], held))
+    model.save(tmp_path)
+    assert rivals.load(tmp_path).positive_ == 1
+    assert np.array_equal(model.predict_proba(cells[1][0]), fitted.predict_proba(cells[1][0]))
+
+
 def test_an_unknown_positive_class_is_refused(cells, tmp_path):
     with pytest.raises(InputError, match="positive='c' is none of"):
         _method(tmp_path, positive="c").fit(*cells[0], validation=cells[1])
