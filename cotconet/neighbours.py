@@ -53,7 +53,11 @@ class HoldoutNeighbours:
         n_neighbors: k; with fewer training samples, all of them vote.
         memory: bytes for the kept distances, up to 6 n m for each mask; one to 32 are kept.
 
+    Raises:
+        ValueError: features that are not finite, or so large that their mean is not.
+
     Attributes:
+        scale: float, the power of two that features are multiplied by.
         classes: the sorted labels of the training samples.
         columns: features added or taken so far, over all evaluations: the work done.
         settled: validation samples that were in doubt so far.
@@ -78,10 +82,10 @@ class HoldoutNeighbours:
         self.filled = np.zeros((part.max() + 1) * self.width, bool)
         self.filled[self.columns_of] = True
         # Distances do not depend on the origin; near it they lose least.
-        middle = self.X_train.mean(0, dtype=np.float64)
-        valid = np.ascontiguousarray((self.X_valid - middle).T, np.float32)
+        middle, self.scale = _frame(self.X_train, self.X_valid)
+        valid = np.ascontiguousarray((self.X_valid - middle).T * self.scale, np.float32)
         self.train = np.zeros((len(valid), len(self.filled)), np.float32)
-        self.train[:, self.columns_of] = (self.X_train - middle).T
+        self.train[:, self.columns_of] = (self.X_train - middle).T * self.scale
         near, far = (np.square(x).sum(0).max() ** 0.5 for x in (self.train, valid))
         self.offset = float(far**2) * 1.01
         self.largest = float((near + far) ** 2) * 1.01
@@ -300,7 +304,8 @@ class HoldoutNeighbours:
         votes = np.bincount(self.codes[apart < border - doubt], minlength=len(self.classes))
         candidates = np.flatnonzero(np.abs(apart - border) <= doubt)
         own = self.X_valid[sample, mask].astype(np.float64)
-        exact = np.square(self.X_train[candidates][:, mask] - own).sum(1)
+        between = self.X_train[candidates][:, mask] - own
+        exact = np.square(between * _shrinking(np.abs(between).max())).sum(1)
         taken = candidates[np.argsort(exact, kind="stable")[: self.k - votes.sum()]]
         return (votes + np.bincount(self.codes[taken], minlength=len(votes))).argmax()
 
@@ -370,6 +375,28 @@ class HoldoutNeighbours:
         half = (found[:, part] + winner * self.width).reshape(-1)
         others = -kept.distances.reshape(-1, self.width)[part ^ 1]
         return order, np.count_nonzero(winner == 0), half, values[:, part], others
+
+
+def _frame(train, *others):
+    """(mean float64 (features,), the power of two by which no feature is farther than 1 from it).
+
+    Squares of very large or small numbers are no float32.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle = train.mean(0, dtype=np.float64)
+        ends = [(part.max(0) - middle, middle - part.min(0)) for part in (train, *others)]
+    reach = np.max(ends)
+    if not np.isfinite(reach):
+        raise ValueError(
+            f"features reach {reach} from their mean: neighbours need finite numbers, and such "
+            "whose sum is finite. Standardise them."
+        )
+    return middle, _shrinking(reach)
+
+
+def _shrinking(reach):
+    """The power of two by which a number comes to lie within 1; it changes no other digit."""
+    return 2.0 ** -max(np.frexp(reach)[1], -1000)  # 2.0**1024 is no number
 
 
 def _parts(counts):

@@ -171,7 +171,10 @@ def test_drift_is_bounded_and_known():
         assert kept.terms <= neighbours.RENEWAL * 40
         bound = neighbours.ROUNDING * kept.terms**0.5 * model.largest
         middle = model.X_train.mean(0)
-        valid, train = (x[:, kept.mask] - middle[kept.mask] for x in (model.X_valid, model.X_train))
+        valid, train = (
+            (x[:, kept.mask] - middle[kept.mask]) * model.scale
+            for x in (model.X_valid, model.X_train)
+        )
         exact = np.square(train).sum(1) - 2 * valid @ train.T
         found = kept.distances[:, model.columns_of].astype(float) - model.offset
         worst = max(worst, np.abs(found - exact).max() / bound)
@@ -219,6 +222,28 @@ def test_copies_of_a_training_sample_are_nearest_though_rounding_may_go_below_ze
     model = HoldoutNeighbours(X_train, y_train, X_train, y_train, 1)
     assert model.errors(_masks(40, 30)).max() == 0
     assert min(kept.distances.min() for kept in model.kept) >= 0
+
+
+@pytest.mark.parametrize("large", [1, 30])
+@pytest.mark.parametrize("scale", [1e-200, 1e-25, 1e19, 1e20, 1e200])
+def test_features_whose_squares_are_no_float32(scale, large):
+    X_train, y_train, X_valid, y_valid = _data()
+    X_train[:, :large] *= scale
+    X_valid[:, :large] *= scale
+    model = HoldoutNeighbours(X_train, y_train, X_valid, y_valid)
+    for mask in _masks(30, 15):
+        most = np.abs(X_train[:, mask]).max()
+        exact = np.square((X_valid[:, None, mask] - X_train[:, mask]) / most).sum(2)
+        votes = y_train[np.argsort(exact, axis=1, kind="stable")[:, :5]]
+        np.testing.assert_array_equal(model.predict(mask), votes.mean(1) > 0.5)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e308])
+def test_features_that_are_not_finite_are_refused(wrong):
+    X_train, y_train, X_valid, y_valid = _data()
+    X_train[:5, 3] = wrong
+    with pytest.raises(ValueError, match=r"neighbours need finite numbers.* Standardise"):
+        HoldoutNeighbours(X_train, y_train, X_valid, y_valid)
 
 
 def test_an_empty_mask_is_an_error():
