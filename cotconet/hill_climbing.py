@@ -61,8 +61,8 @@ def climb(
         evaluate: function (mask, masks (n, features)) -> iterable of the fitness of masks near the
             first one. Of these some are asked for, in order: none after one that is not worse.
         rng: numpy Generator.
-        iterations: T_max, fitnesses asked for in all. power: P. beta: least and largest beta
-            (`legacy`: LEGACY_BETA).
+        iterations: T_max, fitnesses asked for in all; 0 gives the start back.
+        power: P. beta: least and largest beta (`legacy`: LEGACY_BETA).
         legacy: neighbours by `legacy_change`.
 
     Returns:
@@ -75,6 +75,8 @@ def climb(
         else:
             n = neighbourhood(t, iterations, power)
             changes.append(change(size, n, exploration(t, iterations, beta), rng))
+    if not changes:
+        return mask, fitness
     # The changes do not depend on where the search has come to, so those from one place can be
     # judged together.
     kept, turned = map(np.array, zip(*changes, strict=True))

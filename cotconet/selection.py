@@ -3,7 +3,7 @@
 import numpy as np
 
 from cotconet.hill_climbing import climb
-from cotconet.wrapper import WrapperSelector
+from cotconet.wrapper import WrapperSelector, among, pair, whole
 
 # Positions stay within this of 0: at its ends the S-shaped transfer is nearly sure (0.25%, 99.75%).
 BOUND = 6.0
@@ -28,7 +28,8 @@ class SineCosineSelector(WrapperSelector):
             1 / (1 + exp(-position)) (assumed); "threshold": on where above 0.
         local_search: "adaptive", Eq. 16-17; "legacy", as public codes of this family do it; or
             None.
-        local_iterations: T_max, sets judged by local search in each iteration. 10 (assumed).
+        local_iterations: T_max, sets judged by local search in each iteration; 0 for none. 10
+            (assumed).
         power: P of Eq. 16. 2 (assumed).
         beta: least and largest beta of Eq. 17. 0.001 and 0.01 (assumed: 0.1 would redraw 1,254 of
             12,544 features).
@@ -71,12 +72,24 @@ class SineCosineSelector(WrapperSelector):
         self.threads = threads
         self.random_state = random_state
 
-    def _search(self, judge, X, y, rng):
+    def check_settings(self, classes):
+        super().check_settings(classes)
         if self.transfer not in TRANSFERS or self.local_search not in LOCAL:
             raise ValueError(
                 f"transfer={self.transfer!r}, local_search={self.local_search!r}: give one of "
                 f"{TRANSFERS} and one of {LOCAL}"
             )
+        if not among(self.a, 0):
+            self._refuse("a", "a number, 0 or more")
+        if not whole(self.local_iterations, 0):
+            self._refuse("local_iterations", "0 or more, a whole number")
+        if not among(self.power, 0) or self.power == 0:
+            self._refuse("power", "a number above 0")
+        ends = self.beta if pair(self.beta) else (1, 0)
+        if not among(ends[0], 0, 1) or not among(ends[1], ends[0], 1):
+            self._refuse("beta", "two numbers from 0 to 1, the least and the largest")
+
+    def _search(self, judge, X, y, rng):
         positions = rng.uniform(-BOUND, BOUND, (self.population, X.shape[1]))
         best, least, place = None, np.inf, None
         for t in range(1, self.iterations + 1):

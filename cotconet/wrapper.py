@@ -1,6 +1,8 @@
 """What all selectors share: sets of features judged on a part of the training samples."""
 
 import warnings
+from math import isfinite
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from cotconet.neighbours import HoldoutNeighbours
+from smears import InputError
 
 # A third of the training samples judges. # C26
 FOLDS = 3
@@ -32,8 +35,8 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
             own), "svc", scikit-learn's support vector machine with its defaults, or any of its
             classifiers, cloned and fitted for each set.
         n_neighbors: k for "knn".
-        weight: of the error.
-        max_samples: the most samples to learn from and to judge by, drawn once.
+        weight: of the error, from 0 to 1.
+        max_samples: two numbers, the most samples to learn from and to judge by, drawn once.
         threads: of the linear algebra; None leaves it alone. More than 1 pays for thousands of
             samples on a machine with nothing else to do.
         random_state: int, RandomState or None.
@@ -59,13 +62,13 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
                 unless they are of a subject that judges. None: all may.
 
         Raises:
-            ValueError: NaN, one class, a class that cannot stand on both sides of the inner
-                split (one sample, or one subject), numbers of sets, samples or neighbours below
-                what a search needs.
+            ValueError: NaN, or a setting that `check_settings` refuses.
+            InputError: one class, or one that cannot stand on both sides of the inner split (one
+                sample, or one subject).
         """
         X, y = validate_data(self, X, y, ensure_min_samples=2)
         check_classification_targets(y)
-        self._check_counts(len(np.unique(y)))
+        self.check_settings(len(np.unique(y)))
         state = check_random_state(self.random_state)
         rng = np.random.default_rng(state.randint(1 << 31, size=4))
         train, valid = _sides(y, groups, judges, rng)
@@ -88,15 +91,28 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
                     self.n_evaluations_ = len(self.history_)
         return self
 
-    def _check_counts(self, classes):
-        """Raise ValueError for numbers with which nothing could be judged."""
+    def check_settings(self, classes):
+        """Refuse settings with which a search of so many classes means nothing.
+
+        Raises:
+            ValueError: it names the setting, what was given and what may be.
+        """
         for name in ("population", "iterations", "evaluations", "n_neighbors"):
-            if getattr(self, name, 1) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be 1 or more")
-        if min(self.max_samples) < classes:
-            raise ValueError(
-                f"max_samples={self.max_samples}: must be {classes} or more, one of each class"
+            if not whole(getattr(self, name, 1), 1):
+                self._refuse(name, "1 or more, a whole number")
+        if self.threads is not None and not whole(self.threads, 1):
+            self._refuse("threads", "1 or more, a whole number, or None")
+        if not among(self.weight, 0, 1):
+            self._refuse("weight", "a number from 0 to 1")
+        if not pair(self.max_samples) or not all(whole(n, classes) for n in self.max_samples):
+            self._refuse(
+                "max_samples",
+                f"two whole numbers, to learn from and to judge by; each must be {classes} or "
+                "more, one of each class",
             )
+
+    def _refuse(self, name, rule):
+        raise ValueError(f"{name}={getattr(self, name)!r}: must be {rule}")
 
     def _errors(self, X_train, y_train, X_valid, y_valid):
         """The share of wrong predictions for any set of features, as `Judge` asks for it."""
@@ -118,6 +134,21 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def among(value, least, most=float("inf")):
+    """Whether a value is one finite number, neither below the least nor above the most."""
+    return isinstance(value, Real) and isfinite(value) and least <= value <= most
+
+
+def whole(value, least):
+    """Whether a value is an integer, not below the least."""
+    return isinstance(value, Integral) and value >= least
+
+
+def pair(value):
+    """Whether a value is a sequence of two."""
+    return np.ndim(value) == 1 and len(value) == 2
 
 
 class _Refits:
@@ -207,13 +238,14 @@ def inner_split(y, groups, rng):
         (indices that teach, indices that judge), int arrays, sorted.
 
     Raises:
-        ValueError: one class, or a class that cannot be on both sides.
+        InputError: one class, or a class that cannot be on both sides.
+        ValueError: groups of another length.
     """
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes[0]}: selection needs two classes or more")
+        raise InputError(f"y has one class, {classes[0]}: selection needs two classes or more")
     if counts.min() < 2:
-        raise ValueError(
+        raise InputError(
             f"class {classes[counts.argmin()]} has one sample: selection needs two or more of "
             "each class, one to learn from and one to judge by"
         )
@@ -239,7 +271,7 @@ def inner_split(y, groups, rng):
                 if both and abs(len(valid) / len(y) - 1 / FOLDS) < far:
                     best, far = (train, valid), abs(len(valid) / len(y) - 1 / FOLDS)
     if best is None:
-        raise ValueError(
+        raise InputError(
             "no inner split has every class on both sides: selection by subject needs two "
             "subjects or more of each class. Give more subjects, or groups=None."
         )

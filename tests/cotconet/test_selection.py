@@ -227,13 +227,34 @@ def test_settings_that_mean_nothing_are_refused(settings):
         (SineCosineSelector(iterations=0), "iterations=0"),
         (SineCosineSelector(n_neighbors=0), "n_neighbors=0"),
         (SineCosineSelector(max_samples=(100, 1)), "must be 2 or more, one of each class"),
+        (SineCosineSelector(max_samples=10), "max_samples=10: must be two whole numbers"),
+        (SineCosineSelector(max_samples=(10,)), r"max_samples=\(10,\): must be two"),
+        (SineCosineSelector(population=2.5), "population=2.5: must be .* a whole number"),
+        (SineCosineSelector(local_iterations=-1), "local_iterations=-1: must be 0 or more"),
+        (SineCosineSelector(power=0), "power=0: must be a number above 0"),
+        (SineCosineSelector(a=np.nan), "a=nan: must be a number, 0 or more"),
+        (SineCosineSelector(beta=(0.1,)), r"beta=\(0.1,\): must be two numbers from 0 to 1"),
+        (SineCosineSelector(beta=(0.2, 0.1)), "the least and the largest"),
+        (SineCosineSelector(beta=0.1), "beta=0.1: must be two"),
+        (SineCosineSelector(weight=5), "weight=5: must be a number from 0 to 1"),
+        (SineCosineSelector(weight="all"), "weight='all'"),
+        (SineCosineSelector(threads=0), "threads=0: must be 1 or more"),
+        (RandomSelector(weight=-0.1), "weight=-0.1"),
         (RandomSelector(evaluations=0), "evaluations=0"),
         (RankingSelector(evaluations=0), "evaluations=0"),
     ],
 )
-def test_a_search_that_would_judge_nothing_is_refused(selector, words):
+def test_settings_out_of_their_range_are_refused(selector, words):
     with pytest.raises(ValueError, match=words):
         selector.fit(*planted(0))
+
+
+def test_a_local_search_of_no_iterations_is_none():
+    settings = {"population": 4, "iterations": 3, "random_state": 0}
+    none = SineCosineSelector(**settings, local_iterations=0).fit(*planted(0))
+    assert none.n_evaluations_ == 12
+    same = SineCosineSelector(**settings, local_search=None).fit(*planted(0))
+    assert (none.support_ == same.support_).all()
 
 
 def test_judges_must_be_told_of_each_sample_and_some_must_judge():
