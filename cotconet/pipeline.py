@@ -133,13 +133,15 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                 paper's protocol, C29).
 
         Raises:
-            InputError: not two classes, unequal lengths, or a class too small for a stage.
+            InputError: not two classes, unequal lengths, or too few pictures of a class, or
+                subjects, for a stage.
+            ValueError: settings that mean nothing.
         """
         pictures, y, groups, validation = accepted(self, pictures, y, groups, validation)
         self.facts_ = {"seconds": {}}
         self._open()
         codes, held = self._codes(y), self._codes(validation[1])
-        self._check_synthesis(codes, synthetic)
+        self._check_late_stages(codes, groups, synthetic)
         self._learn_enhancement(pictures)
         self._learn_masks(pictures)
         if synthetic is None:
@@ -364,15 +366,44 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             raise InputError(f"validation has other labels than {self.classes_.tolist()}")
         return (y == self.positive_).astype(int)
 
-    def _check_synthesis(self, codes, synthetic):
-        """Refuse too few pictures for LeuGAN now, not after the stages before it."""
-        if self.synthesise != "leugan" or synthetic is not None:
-            return
+    def _check_late_stages(self, codes, groups, synthetic):
+        """Refuse what LeuGAN, GraFR or the selection cannot use now, not after the stages before.
+
+        HDLC and the extractor need one picture of each class, which a fit always has.
+        """
         from cotconet import synthesis
 
-        label, _ = synthesis.to_parity(codes)
-        if label is not None:
+        label, count = synthesis.to_parity(codes)
+        if synthetic is not None:
+            label, count = int(synthetic[0] == self.positive_), len(synthetic[1])
+        elif self.synthesise is None:
+            count = 0
+        elif self.synthesise == "leugan" and count:
             synthesis.enough(int((codes == label).sum()))
+        people = len(set(units(groups)))
+        if synthetic is not None or self.synthesise == "leugan":
+            people += count  # each alone; a changed copy is its person's
+        if self.graph:
+            GraFR(**self.grafr or {})  # refuses its settings
+            if people < 2:
+                raise InputError(
+                    f"all training pictures are of one subject, {groups[0]}: GraFR rebuilds each "
+                    "from other subjects' pictures. Add subjects, or give graph=False or no groups."
+                )
+        if self.select:
+            from cotconet.selection import SineCosineSelector
+
+            SineCosineSelector(**self.selector or {}).check_settings(len(self.classes_))
+            counts = np.bincount(codes, minlength=2)
+            counts[label or 0] += count
+            few = int(counts.argmin())
+            if counts[few] < 2:
+                name = self.classes_[(self.classes_ == self.positive_) == few][0]
+                raise InputError(
+                    f"class {name} has one picture for training: the selection needs two or more, "
+                    "one to learn from and one to judge by. Add pictures of it, or give "
+                    "select=False."
+                )
 
     def _learn_enhancement(self, pictures):
         """Train MIRNet-v2 on the training pictures, if it is one of the steps."""

@@ -390,6 +390,53 @@ def test_too_few_pictures_for_leugan_are_refused_before_any_stage(cells, held, t
     assert not list(tmp_path.glob("*/*"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "rows", "person", "words"),
+    [
+        ({"synthesise": None}, slice(13), None, r"class normal has one picture .*select=False"),
+        ({"synthesise": None}, slice(11, 20), None, "class ALL has one picture"),
+        ({}, slice(11, 13), None, "class ALL has one picture"),  # at parity nothing is made
+        ({"synthesise": "traditional"}, slice(20), "p", r"one subject, p: .*graph=False"),
+    ],
+)
+def test_what_late_stages_cannot_use_is_refused_before_any_stage(
+    settings, rows, person, words, cells, held, tmp_path
+):
+    pictures, labels, people = cells
+    people = people if person is None else np.full(20, person)
+    model = pipeline.CoTCoNet(**{**SMALL, **settings}, cache=tmp_path)
+    with pytest.raises(InputError, match=words):
+        model.fit(pictures[rows], labels[rows], people[rows], held)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows", "person"),
+    [
+        ({"synthesise": "traditional"}, slice(13), None),
+        ({"synthesise": None, "select": False}, slice(13), None),
+        ({"synthesise": None, "graph": False}, slice(20), "p"),
+        ({}, slice(20), "p"),
+    ],
+)
+def test_what_late_stages_can_use_is_let_through(settings, rows, person, cells):
+    _, labels, people = cells
+    model = pipeline.CoTCoNet(**{**SMALL, **settings})
+    model.classes_, model.positive_ = np.array(["ALL", "normal"]), "ALL"
+    people = people if person is None else np.full(20, person)
+    model._check_late_stages(model._codes(labels[rows]), people[rows], None)
+    made = ("normal", np.zeros((2, 32, 32, 3), np.uint8), 32)
+    model._check_late_stages(model._codes(labels[:13]), people[:13], made)
+
+
+@pytest.mark.parametrize("wrong", [{"selector": {"power": 0}}, {"grafr": {"k": 0}}])
+def test_settings_of_late_stages_are_refused_before_any_stage(wrong, cells, held, tmp_path):
+    model = pipeline.CoTCoNet(**{**SMALL, **wrong}, cache=tmp_path)
+    with pytest.raises(ValueError, match=r"power=0: must be|k=0, rows=2048"):
+        model.fit(*cells, held)
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_stage_has_defaults_for_all_of_its_settings():
     known = {"pictures", "run", "train", "validation", "architecture", "x", "y", "x_val", "y_val"}
     for stage in (synthesis.train, coupled.fit_extractor, hdlc.fit_hdlc):
