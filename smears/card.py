@@ -308,7 +308,7 @@ def _explanations(run):
 def _triple(value):
     """E.g. "0.930 (0.901–0.955)"; what is no triple as it is."""
     if not isinstance(value, list):
-        return {True: "yes", False: "no"}.get(value, str(value))
+        return str(value)
     return f"{value[0]:.3f} ({value[1]:.3f}–{value[2]:.3f})"
 
 

@@ -34,18 +34,25 @@ def interval(tables, measure):
     return statistics.mean_by_subject(values[:, known], unit_of(tables[0])[known])
 
 
-def passes(tables):
-    """Whether maps depend on the weights (`sanity.passes`), all trainings; None if all are flat."""
+def sanity_check(tables):
+    """The check with random weights (`sanity.passes`) in a word.
+
+    Args:
+        tables: as `interval`.
+
+    Returns:
+        "passes", "fails", "flat after" (all maps become flat, which shows too little) or "–"
+        (not measured, or all maps are flat to begin with).
+    """
     from smears.explain import sanity
 
-    known = _ranks(tables)
-    return sanity.passes(known) if len(known) else None
-
-
-def _ranks(tables):
-    """Rank correlations with the maps of random weights that are known, of all trainings."""
     ranks = np.concatenate([table["ranks"].to_numpy(float) for table in tables])
-    return ranks[np.isfinite(ranks)]
+    ranks = ranks[np.isfinite(ranks)]
+    if not len(ranks):
+        return "–"
+    if not ranks.any():
+        return "flat after"
+    return "passes" if sanity.passes(ranks) else "fails"
 
 
 def note(run, tables, data):
@@ -63,7 +70,7 @@ def note(run, tables, data):
             measure: [round(value, 4) for value in triple]
             for measure, triple in found.items()
             if triple
-        } | {"depends on the weights": passes([table])}
+        } | {"check with random weights": sanity_check([table])}
     some = next(iter(tables.values()))
     known[data] = {
         "pictures": len(some), "subjects": int(unit_of(some).nunique()),
@@ -88,18 +95,10 @@ def table(models, data):
             row = {"Model": name, "Method": label}
             for measure, title in MEASURES.items():
                 row[title] = _text(interval(tables, measure))
-            row["Sanity check"] = _sanity(tables)
+            row["Sanity check"] = sanity_check(tables)
             row["Flat maps"] = str(int(sum(table["flat"].astype(bool).sum() for table in tables)))
             rows.append({**row, "n": str(len(tables[0])), "data": data})
     return pd.DataFrame(rows)
-
-
-def _sanity(tables):
-    """The check with random weights in words; a map that only becomes flat shows too little."""
-    ranks = _ranks(tables)
-    if len(ranks) and not ranks.any():
-        return "flat after"
-    return {True: "passes", False: "fails", None: "–"}[passes(tables)]
 
 
 def lines(models, few):

@@ -92,7 +92,9 @@ def test_calibration_is_stored_in_the_run_and_told(run):
 
 def test_what_was_not_measured_is_said_and_appears_once_it_is(run):
     assert "Explanations: not measured" in _text(run)
-    scores = {"Grad-CAM": {"pointing nucleus": [0.93, 0.9, 0.95], "depends on the weights": True}}
+    scores = {
+        "Grad-CAM": {"pointing nucleus": [0.93, 0.9, 0.95], "check with random weights": "passes"}
+    }
     known = {"drawn": {"pictures": 40, "explained": "the most probable class", "scores": scores}}
     (run.folder / "explanations.json").write_text(json.dumps(known))
     external = run.predictions.assign(part="external")
@@ -101,7 +103,10 @@ def test_what_was_not_measured_is_said_and_appears_once_it_is(run):
     text = _text(run)
     assert "- Explanations: measured on 40 pictures of drawn" in text
     assert "that of the explanations" not in text
-    assert "- Grad-CAM: pointing nucleus 0.930 (0.900–0.950), depends on the weights yes\n" in text
+    assert (
+        "- Grad-CAM: pointing nucleus 0.930 (0.900–0.950), check with random weights passes\n"
+        in text
+    )
     assert f"of {len(external)} pictures" in next(
         line for line in text.splitlines() if line.startswith("- Another data set")
     )

@@ -229,14 +229,18 @@ def test_a_run_keeps_the_scores_on_several_data_sets(scored, run):
 
     table.note(run, {"Grad-CAM": scored}, "drawn smears")
     table.note(run, {"Grad-CAM": scored.assign(ranks=1.0)}, "zheng")
+    table.note(run, {"Grad-CAM": scored.assign(ranks=0.0)}, "flat after")
+    table.note(run, {"Grad-CAM": scored.assign(ranks=np.nan)}, "flat before")
     known = json.loads((run.folder / "explanations.json").read_text())
-    assert list(known) == ["drawn smears", "zheng"]
-    for data, depends in (("drawn smears", True), ("zheng", False)):
+    told = {"drawn smears": "passes", "zheng": "fails", "flat after": "flat after",
+            "flat before": "–"}  # fmt: skip
+    assert list(known) == list(told)
+    for data, check in told.items():
         assert known[data]["pictures"] == 4
         assert known[data]["subjects"] == 2
         own = known[data]["scores: mean, low, high (95%)"]["Grad-CAM"]
         assert own["mass nucleus"] == [0.75, 0.5, 1.0]
-        assert own["depends on the weights"] is depends
+        assert own["check with random weights"] == check
         assert "stability" not in own
 
 
