@@ -10,7 +10,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from smears.explain import robustness
+from smears.explain import faithfulness, gradients, robustness
 
 LIMIT = 0.5  # a mean rank correlation from which on the map has not changed (assumed)
 
@@ -38,12 +38,38 @@ def randomised(network, count=None, seed=0):
     for place, name in enumerate(layers_from_top(copy)[:count]):
         rng = np.random.default_rng([seed, place])
         layer = copy.get_layer(name)
-        layer.set_weights([_fresh(weight, rng) for weight in layer.weights])
+        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+        layer.set_weights([_fresh(weight, depthwise, rng) for weight in layer.weights])
     return copy
+
+
+def moderate(classifier, pictures):
+    """Rescale the last layer, so that each class's score has mean 0 and deviation 1 over pictures.
+
+    Scores, before softmax. A random network's may be so far apart that it is sure of one class
+    whatever it is shown, or so near that all pictures are alike to it.
+
+    Args:
+        classifier: smears.classifier.Classifier whose last layer with weights has a kernel and a
+            bias alone, as dense layers do. Its network is changed in place.
+        pictures: sequence of uint8 (h, w, 3) RGB, two or more.
+    """
+    network, size = classifier.network, classifier.size
+    model = gradients.scores(network, size).model
+    found = model.predict(classifier.prepare(pictures), batch_size=16, verbose=0)
+    deviation = found.std(0)
+    deviation[deviation == 0] = 1
+    last = network.get_layer(layers_from_top(network)[0])
+    kernel, bias = last.get_weights()
+    last.set_weights([kernel / deviation, (bias - found.mean(0)) / deviation])
 
 
 def compare(explain, classifier, pictures, maps, targets, count=None, seed=0):
     """How alike the maps of the trained and of the randomised network are. Lower is better.
+
+    The randomised network's last layer is rescaled, so that its scores differ by about 1 between
+    the pictures (`moderate`). Else it may be sure of one class whatever it is shown, and an
+    explainer of probabilities, LIME, has nothing to explain.
 
     Args:
         explain: function (classifier, pictures, target) -> list of Explanation.
@@ -55,6 +81,8 @@ def compare(explain, classifier, pictures, maps, targets, count=None, seed=0):
         (rank correlations, SSIM), float64 (n,) each. A map that is flat after it has changed.
     """
     other = replace(classifier, network=randomised(classifier.network, count, seed))
+    # Blurred ones as well: a single picture has no deviation.
+    moderate(other, [*pictures, *map(faithfulness.blur, pictures)])
     after = [found.map for found in explain(other, pictures, target=list(targets))]
     pairs = list(zip(maps, after, strict=True))
     ranks = np.array([robustness.rank_correlation(*pair) for pair in pairs])
@@ -66,9 +94,12 @@ def passes(correlations):
     return bool(np.abs(correlations).mean() < LIMIT)
 
 
-def _fresh(weight, rng):
+def _fresh(weight, depthwise, rng):
     shape = tuple(weight.shape)
     if len(shape) > 1:
-        return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype("float32")
+        # A depthwise kernel (h, w, channels, multiplier) takes each channel on its own.
+        alone = depthwise or weight.name == "depthwise_kernel"
+        inputs = np.prod(shape[:2] if alone else shape[:-1])
+        return rng.normal(0, np.sqrt(2 / inputs), shape).astype("float32")
     ones = weight.name in ("gamma", "scale", "moving_variance")
     return np.full(shape, float(ones), "float32")

@@ -129,7 +129,8 @@ def lines(models, few):
         f"{robustness.RADIUS} grey levels; stability, the mean rank correlation of maps of "
         f"{scoring.SEEDS} seeds of the method (– where it draws nothing by chance); random weights "
         "(Adebayo et al. 2018), maps of the network before and after all its layers were started "
-        f"anew. Rank correlations without sign, {sanity.LIMIT} or more in the mean fails: the map "
+        "anew, its scores rescaled so that they differ between pictures by about 1. Rank "
+        f"correlations without sign, {sanity.LIMIT} or more in the mean fails: the map "
         "shows the picture, not what was learnt. Flat maps are left out there; one that becomes "
         "flat counts as 0; flat after: all become so, which tells no more than that the random "
         "network's answer hangs on nothing.",

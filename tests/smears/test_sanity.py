@@ -1,12 +1,15 @@
 """Random weights: what is started anew, that an edge detector fails, that a gradient passes."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
+from leukocytenet.model import LeukocyteNet
 from smears import drawn
 from smears.classifier import Classifier
-from smears.explain import Explanation, references, sanity
+from smears.explain import Explanation, lime, references, sanity
 
 SIZE = 32
 
@@ -103,6 +106,61 @@ def test_fresh_weights_are_those_of_a_layer_that_never_learnt(classifier):
     assert (bias == 0).all()
     assert kernel.std() == pytest.approx(np.sqrt(2 / kernel.shape[0]), rel=0.05)
     assert abs(kernel.mean()) < 0.002
+
+
+def test_a_depthwise_kernel_starts_anew_for_the_inputs_that_it_has():
+    inputs = keras.Input((8, 8, 64))
+    x = keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs)
+    x = keras.layers.SeparableConv2D(32, 3, name="separable")(x)
+    copy = sanity.randomised(keras.Model(inputs, x))
+    spread = {
+        (layer.name, weight.name): np.asarray(weight).std()
+        for layer in copy.layers
+        for weight in layer.weights
+        if len(weight.shape) > 1
+    }
+    for name, fan_in in (
+        (("depthwise", "kernel"), 9),
+        (("separable", "depthwise_kernel"), 9),
+        (("separable", "pointwise_kernel"), 64),
+    ):
+        assert spread[name] == pytest.approx(np.sqrt(2 / fan_in), rel=0.1)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_randomised_network_is_not_sure_so_that_maps_of_its_probabilities_say_something(count):
+    size = 64
+    network = LeukocyteNet((size, size, 3), 10, weights=None)
+    classifier = Classifier(network, drawn.TEN_CLASSES, size, "caffe")
+    pictures = [drawn.draw("AML", seed, 0, size)[0] for seed in range(count)]
+    asked = []
+
+    def explain(classifier, shown, target):
+        asked.append(np.log(classifier.scores(pictures)))
+        return lime.explain(classifier, shown[:1], target[:1], samples=32, most=32) * len(shown)
+
+    maps = [np.arange(size * size).reshape(size, size)] * count
+    ranks, _ = sanity.compare(explain, classifier, pictures, maps, [0] * count)
+    assert np.ptp(asked[0], axis=1).max() < 10  # 50 and more, were its scores left as they are
+    assert ranks.any()  # 0 where a map became flat
+
+
+def test_moderate_scores_have_deviation_1_and_no_other_layer_changes(classifier):
+    other = replace(classifier, network=sanity.randomised(classifier.network))
+    before = sanity.randomised(classifier.network)
+    shown = [drawn.draw("AML", seed, 0, SIZE)[0] for seed in range(6)]
+    sanity.moderate(other, shown)
+    scores = np.log(other.scores(shown))
+    apart = scores[:, 1] - scores[:, 0]  # of two scores, each of mean 0 and deviation 1
+    assert abs(apart.mean()) < 1e-3
+    assert apart.std() < 2.001
+    kernel, _ = other.network.get_layer("last").get_weights()
+    old, _ = before.get_layer("last").get_weights()
+    factors = old / kernel
+    assert np.allclose(factors, factors[0], rtol=1e-3)
+    for name in ("first", "norm"):
+        pair = (n.get_layer(name).get_weights() for n in (other.network, before))
+        assert all(np.array_equal(a, b) for a, b in zip(*pair, strict=True))
 
 
 def test_only_the_layers_that_were_asked_for_can_change_a_map(classifier, pictures):
