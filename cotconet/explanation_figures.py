@@ -15,6 +15,7 @@ from smears.reports import pyplot
 from smears.statistics import difference_of_means, mean_by_subject
 
 COLOURS = ("#D55E00", "#0072B2")  # Okabe and Ito: the positive class, the other one
+WRONG = "#B00020"
 SAMPLES = 128  # pictures that LIME shows the whole pipeline, a cell
 CELLS = 10  # of each diagnosis; 20 in all (stated: Figure 9)
 MOST = 100  # pictures of a class whose density is measured
@@ -97,7 +98,7 @@ def lime_cells(results):
             pipeline, [picture for picture, _ in shown], target=pipeline.classes.index(name),
             samples=SAMPLES, most=SAMPLES,
         )  # fmt: skip
-        unstable += sum(bool(e.note) for e in explained)
+        unstable += sum(lime.UNSTABLE in one.note for one in explained)
         for place in range(columns):
             above, below = axes[2 * half, place], axes[2 * half + 1, place]
             for axis in (above, below):
@@ -107,8 +108,9 @@ def lime_cells(results):
                 picture, truth = shown[place]
                 above.imshow(picture)
                 wrong = truth != name
-                above.set_title(f"is {truth}" if wrong else "", fontsize=8, color="#B00020")
+                above.set_title(f"is {truth}" if wrong else "", fontsize=8, color=WRONG)
                 below.imshow(lime.regions_picture(picture, explained[place]))
+                below.set_xlabel(lime.mark(explained[place]), fontsize=8, color=WRONG)
         colour = COLOURS[0] if name == positive else COLOURS[1]
         axes[2 * half, 0].set_ylabel(f"diagnosed\n{name}", color=colour)
         axes[2 * half + 1, 0].set_ylabel("LIME")
@@ -129,8 +131,8 @@ def lime_cells(results):
         f"Below them: LIME on the whole pipeline, segmentation included, {SAMPLES} changed "
         "pictures a cell: green regions (white line) speak for the diagnosis, orange ones (black "
         "line) against it. The five strongest regions are not stable at that number in "
-        f"{unstable} of {sum(map(len, found.values()))} cells (LIME's settings are assumed: the "
-        "paper names none).",
+        f"{unstable} of {sum(map(len, found.values()))} cells, as is written below them "
+        "(LIME's settings are assumed: the paper names none).",
     ]
     return figure, [*lines, *results.captions()]
 

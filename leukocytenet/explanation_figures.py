@@ -181,15 +181,14 @@ def _columns(results, every, missing):
 
 
 def _cell(axis, title, shown, found):
-    from smears.explain.lime import regions_picture
+    from smears.explain.lime import mark, regions_picture
     from smears.explain.overlay import overlay
 
     if found is None:
         _draw(axis, np.full_like(shown.pixels, 240), title, "not run")
         return
     draw = overlay if found.weights is None else regions_picture
-    short = "not stable" if found.map.any() else "flat"
-    _draw(axis, draw(shown.pixels, found), title, short if found.note else "")
+    _draw(axis, draw(shown.pixels, found), title, mark(found))
 
 
 def _lacking(results, label):

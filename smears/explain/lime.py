@@ -79,6 +79,13 @@ def regions_picture(picture, explanation, most=TOP):
     return np.round(drawn).astype(np.uint8)
 
 
+def mark(explanation):
+    """What a figure writes beside a map not to be relied on: "not stable", "flat", else ""."""
+    if UNSTABLE in explanation.note:
+        return "not stable"
+    return "" if np.ptp(explanation.map) else "flat"
+
+
 def strongest(weights, most=TOP):
     """Numbers of the superpixels with most weight, either way."""
     return np.argsort(-np.abs(weights), kind="stable")[:most]

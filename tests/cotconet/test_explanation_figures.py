@@ -1,12 +1,16 @@
 """CoTCoNet's Figures 8 to 10 on a pipeline in the smallest sizes: what is drawn is what it does."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 import two_classes
 from figure8 import MAPS
 
 from cotconet import explanation_figures, fitting
 from smears import InputError
+from smears.explain import Explanation, lime
 from smears.reports import pyplot
 
 SMALL = {
@@ -58,6 +62,27 @@ def test_lime_looks_at_cells_of_each_diagnosis(results, monkeypatch):
     said = said[said["part"] == "test"][["ALL", "normal"]].to_numpy().argmax(1)
     assert len(figure.axes) == 2 * len(np.unique(said))
     assert "LIME on the whole pipeline" in lines[1]
+    pyplot().close(figure)
+
+
+def test_only_cells_whose_regions_are_not_stable_are_counted_and_marked(monkeypatch):
+    notes = [lime._note(True, np.ones(9), stable=False, samples=16), "another note", ""]
+
+    def explained(pipeline, pictures, **settings):
+        heat, regions = np.eye(32, dtype=np.float32), np.zeros((32, 32), int)
+        return [Explanation(heat, 0, "LIME", {}, n, regions, np.ones(1)) for n in notes]
+
+    model = SimpleNamespace(predict=lambda pictures: ["ALL"] * len(pictures))
+    fitted = SimpleNamespace(model=model, classes=("ALL", "normal"))
+    frame = pd.DataFrame({"path": ["a", "b", "c"], "label": "ALL"})
+    monkeypatch.setattr(explanation_figures, "_fitted", lambda results: (fitted, frame))
+    cells = [np.zeros((32, 32, 3), np.uint8)] * 3
+    monkeypatch.setattr(explanation_figures, "_read", lambda rows: cells)
+    monkeypatch.setattr(lime, "explain", explained)
+    stub = SimpleNamespace(classes=["ALL", "normal"], captions=lambda: [])
+    figure, lines = explanation_figures.lime_cells(stub)
+    assert "in 1 of 3 cells" in lines[1]
+    assert [axis.get_xlabel() for axis in figure.axes] == [""] * 3 + ["not stable", "", ""]
     pyplot().close(figure)
 
 
