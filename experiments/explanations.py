@@ -1,5 +1,7 @@
 """Are the explanations right? Every method on LeukocyteNet and VGG19, against masks of the cells.
 
+With --model on any run. CoTCoNet's has no gradient to follow: LIME alone explains it.
+
 Neither paper measures its explanations.
 """
 
@@ -63,7 +65,7 @@ def main():
             name: [_scores(run, shown, methods, few, name, data) for run in several]
             for name, several in runs.items()
         }
-        found = table.table(models, data)
+        found = table.table(models, data, methods)
         lines = [*table.lines(models, few), PUBLISHED, *lines]
         title = "Are the explanations right? (in neither paper)"
         paths = reports.write(found, title, lines, options.out / "tables", _stem(options))
@@ -74,7 +76,8 @@ def _arguments(parser):
     parser.add_argument(
         "--model", action="append", metavar="RUN", type=Path,
         help="explain by the network in this run's folder instead (out/runs/...), whatever it was "
-        "trained on; repeatable. On the run's own data its test part is shown, else all pictures",
+        "trained on; a run of CoTCoNet too, which LIME alone can explain; repeatable. On the "
+        "run's own data its test part is shown, else all pictures",
     )  # fmt: skip
     parser.add_argument(
         "--task", choices=("nucleus",),
@@ -142,13 +145,24 @@ def _given(options):
 
 def _scores(run, frame, methods, few, name, data):
     """The scores of one run, noted in its explanations.json and its card as well."""
-    from leukocytenet import model  # noqa: F401, so that its layers can be read from a file
-    from smears.classifier import Classifier
-
-    found = scoring.scores(run, lambda: Classifier.load(run.folder), frame, methods, few, name)
+    found = scoring.scores(run, lambda: _answering(run), frame, methods, few, name)
+    if not found:
+        raise InputError(f"--methods: none of these can explain {run.folder}; LIME can.")
     table.note(run, found, data)
     card.write(run)
     return found
+
+
+def _answering(run):
+    """What answers for a run: CoTCoNet's pipeline or a rival's, else a network."""
+    if (run.folder / "model").is_dir():
+        from cotconet.predict import Pipeline
+
+        return Pipeline(run)
+    from leukocytenet import model  # noqa: F401, so that its layers can be read from a file
+    from smears.classifier import Classifier
+
+    return Classifier.load(run.folder)
 
 
 def _stem(options):

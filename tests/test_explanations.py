@@ -11,6 +11,7 @@ import pytest
 
 from leukocytenet import control
 from smears import catalogue, drawn, sources, splits
+from smears.explain.scoring import Method
 from smears.runs import Run
 
 SIZE = 32
@@ -82,6 +83,57 @@ def test_no_more_pictures_than_asked_for(place, monkeypatch):
     _run(place, monkeypatch, *arguments, "--pictures", 3)
     found = pd.read_csv(place / "out" / "tables" / "explanations_csv-cells_quick_given-models.csv")
     assert set(found["n"]) == {3}
+
+
+@pytest.fixture
+def cotconet(tmp_path, monkeypatch):
+    """The folder of a finished run whose pipeline answers by how bright a picture is."""
+    settings = {"model": "CoTCoNet", "seed": 0, "size": 32, "data": "another", "split": "s"}
+    run = Run(tmp_path, "CoTCoNet", settings)
+    (run.folder / "model").mkdir()
+    run.note(weights="random", classes=["normal", "ALL"])
+    frame = pd.DataFrame(
+        {"path": [f"/d/{n}.png" for n in range(20)], "subject": "", "label": ["ALL", "normal"] * 10,
+         "source": [str(n) for n in range(20)], "part": ["validation"] * 10 + ["test"] * 10}
+    )  # fmt: skip
+    run.write_predictions(frame, ["normal", "ALL"], np.full((20, 2), 0.5))
+
+    class Bright:
+        classes = ("normal", "ALL")
+
+        def __init__(self, run):
+            pass
+
+        def scores(self, pictures):
+            bright = np.array([picture.mean() / 255 for picture in pictures])
+            return np.stack([bright, 1 - bright], axis=1)
+
+    monkeypatch.setattr("cotconet.predict.Pipeline", Bright)
+    return run.folder
+
+
+def test_cotconet_is_explained_by_what_needs_no_network(cotconet, place, monkeypatch, capsys):
+    place, _ = place
+    few = Method("lime", {"samples": 16, "most": 16}, seeded=True)
+    monkeypatch.setitem(explanations.QUICK, "LIME", few)
+    methods = ["--methods", "Grad-CAM", "SmoothGrad", "LIME", "Edge detector"]
+    _run(place, monkeypatch, "--model", cotconet, *methods, "--pictures", 1)
+    found = pd.read_csv(place / "out" / "tables" / "explanations_csv-cells_quick_given-models.csv")
+    rows = found.set_index("Method")
+    assert found["Method"].tolist() == methods[1:]
+    assert set(rows["Sanity check"]) == {"–"}
+    for unsuited in ("Grad-CAM", "SmoothGrad"):
+        assert set(rows.loc[unsuited].drop(["Model", "data"])) == {"–"}
+    measures = ["Relevance in nucleus ↑", "Deletion ↓", "Max-sensitivity ↓"]
+    assert "–" not in rows.loc[["LIME", "Edge detector"], measures].to_numpy()
+    known = json.loads((cotconet / "explanations.json").read_text(encoding="utf-8"))
+    told = known["csv-cells"]["scores: mean, low, high (95%)"]
+    assert {scores["check with random weights"] for scores in told.values()} == {"–"}
+    assert "- LIME: " in (cotconet / "MODEL_CARD.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit) as stopped:
+        _run(place, monkeypatch, "--model", cotconet, "--methods", "Saliency", "--pictures", 1)
+    assert stopped.value.code == 2
+    assert "none of these can explain" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from smears.tables import unit_of
 TEXTS = ["label", "subject", "source", "said", "note"]
 
 SAMPLES, SEEDS = 3, 3  # noisy copies of a picture; seeds of a method that draws by chance
+GRADIENTS = ("gradcam", "saliency")  # modules that need a Keras network
 VERSION = 2  # stored scores of another way of measuring must not be taken for this one's
 
 
@@ -42,8 +43,15 @@ class Method:
         chance = {"seed": seed} if self.seeded else {}
         return explain(classifier, pictures, target=target, **self.settings, **chance)
 
-    def suits(self, network):
-        """Whether the network has the layer that the settings name, if they name one."""
+    def suits(self, classifier):
+        """Whether the classifier has what is needed: a network, the layer that the settings name.
+
+        Args:
+            classifier: as in `scores`.
+        """
+        network = getattr(classifier, "network", None)
+        if network is None:
+            return self.module not in GRADIENTS
         layer = self.settings.get("layer")
         return layer is None or any(own.name == layer for own in network.layers)
 
@@ -96,7 +104,7 @@ def scores(run, classifier, frame, methods, few, title=""):
 
     Returns:
         Dict label -> DataFrame, a row a picture: label, subject, source, said (class explained)
-        and what `measure` gives. Methods that need a layer which the network lacks are left out.
+        and what `measure` gives. Methods that do not suit the classifier are left out.
 
     Raises:
         InputError: a mask of another size than its picture.
@@ -146,7 +154,7 @@ def _measure(classifier, frame, methods, few, paths, title):
         for label, method in bar:
             bar.set_postfix_str(label)
             table = about.iloc[:0]
-            if method.suits(classifier.network):
+            if method.suits(classifier):
                 rows = measure(method, classifier, pictures, masks, targets, few)
                 table = pd.concat([about, rows], axis=1)
             write_whole(paths[label], table.to_csv(index=False))
@@ -156,7 +164,7 @@ def measure(method, classifier, pictures, masks, targets, few):
     """All measures of one method.
 
     Args:
-        method: Method. classifier: smears.classifier.Classifier.
+        method: Method. classifier: as in `scores`.
         pictures: list of uint8 (h, w, 3) RGB. masks: list of uint8 (h, w), 0, 128 or 255.
         targets: class number of each. few: see `scores`.
 
@@ -164,7 +172,7 @@ def measure(method, classifier, pictures, masks, targets, few):
         DataFrame, a row a picture: the columns of `overlap.scores`, flat (whether the map is),
         note (what the explainer says of it), deletion, insertion (areas), sensitivity, stability,
         ranks and ssim (of `sanity.compare`, the former without sign, NaN for
-        flat maps); the last four NaN but on the first `few`.
+        flat maps and without a network); the last four NaN but on the first `few`.
     """
     found = method(classifier, pictures, target=targets)
     maps = [explanation.map for explanation in found]
@@ -182,17 +190,18 @@ def measure(method, classifier, pictures, masks, targets, few):
     def again(shown):
         return [explanation.map for explanation in method(classifier, shown, target=first)]
 
-    from smears.explain import sanity  # needs Keras
-
     early = rows.index[:count]
     rows.loc[early, "sensitivity"] = robustness.max_sensitivity(
         again, some, maps[:few], samples=SAMPLES
     )
-    ranks, similarity = sanity.compare(method, classifier, some, maps[:few], first)
-    # A map turned into its opposite still shows the picture's parts and not what was learnt.
-    rows.loc[early, "ranks"], rows.loc[early, "ssim"] = np.abs(ranks), similarity
-    # What says nothing to begin with, cannot be seen to change.
-    rows.loc[rows["flat"], ["ranks", "ssim"]] = np.nan
+    if hasattr(classifier, "network"):
+        from smears.explain import sanity  # needs Keras
+
+        ranks, similarity = sanity.compare(method, classifier, some, maps[:few], first)
+        # A map turned into its opposite still shows the picture's parts and not what was learnt.
+        rows.loc[early, "ranks"], rows.loc[early, "ssim"] = np.abs(ranks), similarity
+        # What says nothing to begin with, cannot be seen to change.
+        rows.loc[rows["flat"], ["ranks", "ssim"]] = np.nan
     if method.seeded:
         several = [method(classifier, some, target=first, seed=seed) for seed in range(SEEDS)]
         rows.loc[early, "stability"] = [

@@ -79,20 +79,25 @@ def note(run, tables, data):
     write_whole(path, json.dumps(known, indent=1))
 
 
-def table(models, data):
+def table(models, data, methods):
     """The table.
 
     Args:
         models: dict name -> list of what `scores` gave, one a training. data: name of the data.
+        methods: labels of the methods that were asked for.
 
     Returns:
-        DataFrame of texts, a row for each method of each model.
+        DataFrame of texts, a row for each method of each model; "–" where the method does not suit
+        the model.
     """
-    rows = []
+    rows, columns = [], [*MEASURES.values(), "Sanity check", "Flat maps", "n"]
     for name, trainings in models.items():
-        for label in trainings[0]:
-            tables = [training[label] for training in trainings]
+        for label in methods:
             row = {"Model": name, "Method": label}
+            if label not in trainings[0]:
+                rows.append({**row, **dict.fromkeys(columns, "–"), "data": data})
+                continue
+            tables = [training[label] for training in trainings]
             for measure, title in MEASURES.items():
                 row[title] = _text(interval(tables, measure))
             row["Sanity check"] = sanity_check(tables)
@@ -110,7 +115,8 @@ def lines(models, few):
     few = min(few, len(some))
     return [
         f"{len(some)} pictures of {unit_of(some).nunique()} subjects (where unknown, source "
-        "images); the most probable class is explained, right or not. Said rightly of them: "
+        "images); the most probable class is explained, right or not; – where a "
+        "method needs a network or a layer that a model has not. Said rightly of them: "
         f"{right}.",
         "↑: higher is better; ↓: lower is better. Mean over pictures; 95% interval from a "
         "bootstrap over subjects. Random map, centred Gaussian and edge detector know nothing of "

@@ -187,7 +187,9 @@ def test_the_table_has_a_row_a_method_and_says_what_fails(scored):
             }
         ]
     }
-    found = table.table(models, "drawn smears")
+    found = table.table(models, "drawn smears", [*models["net"][0], "unsuited"])
+    assert set(found.iloc[4][3:-1]) == {"–"}
+    found = found[:4]
     assert found["Method"].tolist() == ["good", "edges", "flat", "gone"]
     assert found["Sanity check"].tolist() == ["passes", "fails", "–", "flat after"]
     assert found["Relevance in nucleus ↑"].tolist() == ["0.750 (0.50–1.00)"] * 4
