@@ -1,6 +1,7 @@
 """Copies are found however they were saved, resized, lit or turned; other pictures are not."""
 
 import io
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -78,4 +79,20 @@ def test_pairs_do_not_depend_on_the_block_they_are_sought_in(monkeypatch):
     texts = texts + texts[:7]
     whole = copies.pairs(texts).tolist()
     monkeypatch.setattr(copies, "ROWS", 4)
+    monkeypatch.setattr(copies, "PAIRS", 2)
     assert copies.pairs(texts).tolist() == whole == [[n, n + 20] for n in range(7)]
+
+
+def test_look_alikes_are_all_found_without_a_copy_of_their_pixels_for_every_pair(smears):
+    count, rng = 150, np.random.default_rng(0)
+    alike = [_shifted(smears[0], rng.normal(0, 5, smears[0].shape)) for _ in range(count)]
+    texts = [copies.thumbnail(picture) for picture in alike]
+    tracemalloc.start()
+    try:
+        found = copies.pairs(texts)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(found, np.transpose(np.triu_indices(count, 1)))
+    # 11,175 pairs, of which each took 38 kB, were 425 MB.
+    assert peak < 60e6
