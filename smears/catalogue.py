@@ -162,8 +162,7 @@ def _scan(entry):
         name = repr(os.path.basename(path))
         return empty | {"problem": f"rename {name}: tables would break at a carriage return"}
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        content = images.read(path)
         image, note = images.describe(content)
     except OSError as problem:
         return empty | {"problem": f"cannot be read ({problem.strerror or problem})"}

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from smears import InputError
 
 # Whole fields of view of the known sets have 5 million pixels; a 24 kB file can claim 200 million.
 MAX_PIXELS = 100_000_000
+
+# The largest picture has 600 MB unpacked, with 16 bits a channel.
+MAX_BYTES = 1_000_000_000
 
 # A TIFF of one pixel's width can have a strip for each of its millions of rows.
 MAX_SIDE = 50_000
@@ -31,6 +35,11 @@ MAX_SCANS = 50
 DARKEST = 16
 DARK = "nearly black: if its values have 12 bits, rescale them to 16"
 
+# Pixels converted at once, so that large pictures need no further copy of themselves.
+BAND = 4_000_000
+
+FLOAT = "float pixels, whose range no one tells: save it with 8 bits a channel"
+
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 
@@ -48,11 +57,12 @@ def decode(source, most=MAX_PIXELS):
     Returns:
         uint8 array (height, width, 3), RGB. EXIF orientation is applied; grey, palette and CMYK
         are converted; transparent pixels become white; 16-bit grey is divided by 257, of 16-bit
-        colour the high byte is kept.
+        colour the high byte is kept. Of a phone's JPEG with more frames (MPO) the first is taken.
 
     Raises:
-        BadImage: not an image of `FORMATS`, truncated, more than one frame, over `most` pixels
-            or `MAX_SIDE`, or pixels that are no integers of up to 16 bits.
+        BadImage: not an image of `FORMATS`, truncated, more than one frame, over `most` pixels,
+            `MAX_SIDE` or `MAX_BYTES`, pixels that are no integers of up to 16 bits, or a path of
+            something that is no file, as a pipe.
         OSError: the file cannot be read (missing, permissions).
     """
     return describe(source, most)[0]
@@ -60,7 +70,7 @@ def decode(source, most=MAX_PIXELS):
 
 def describe(source, most=MAX_PIXELS):
     """Like `decode`, but returns (array, note): what had to be converted, "" if nothing."""
-    content = source if isinstance(source, bytes) else _read(source)
+    content = source if isinstance(source, bytes) else read(source)
     if not content:
         raise BadImage("empty file")
     try:
@@ -79,23 +89,44 @@ def describe(source, most=MAX_PIXELS):
                 if image.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > MAX_SCANS:
                     raise BadImage(f"more than {MAX_SCANS} scans: save it as an ordinary JPEG")
                 # Asked first, for to count the frames of a large GIF takes seconds.
-                if getattr(image, "is_animated", False):
+                several = getattr(image, "is_animated", False)
+                # Phones put a preview or a map of brightness behind a JPEG, which no viewer shows.
+                if several and image.format != "MPO":
                     raise BadImage("more than one frame: save the one that counts")
                 # Asked before loading, in which Pillow turns TIFF by itself.
                 turned = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
                 image.load()
-                rgb, note = _to_rgb(ImageOps.exif_transpose(image))
-                notes = ["EXIF rotation applied"] * turned + [note] * bool(note)
+                ImageOps.exif_transpose(image, in_place=True)
+                rgb, note = _to_rgb(image)
+                notes = ["first of several frames taken"] * several
+                notes += ["EXIF rotation applied"] * turned + [note] * bool(note)
                 return rgb, "; ".join(notes + [DARK] * bool(rgb.max() <= DARKEST))
     except BadImage:
         raise
     except Image.DecompressionBombError as problem:
         raise BadImage(f"more than {most:,} pixels") from problem
     except UnidentifiedImageError as problem:
-        raise BadImage("not an image") from problem
+        raise BadImage(_unknown(content)) from problem
     except Exception as problem:
         # Damaged headers make Pillow raise anything: TypeError, struct.error, KeyError, ...
         raise BadImage(f"not a whole image ({str(problem) or type(problem).__name__})") from problem
+
+
+def read(path):
+    """A picture file's bytes.
+
+    Raises:
+        BadImage: no file, as a folder or a pipe, at which reading might never end; or more than
+            `MAX_BYTES`.
+        OSError: it cannot be read (missing, permissions).
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise BadImage("not a file but a folder, a pipe or a device: remove it")
+    if status.st_size > MAX_BYTES:
+        raise BadImage(f"too large, {status.st_size:,} bytes: cut it into fields")
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def read_mask(source):
@@ -127,29 +158,58 @@ def read_mask(source):
     return np.array([0, 128, 255], np.uint8)[np.digitize(levels, [64, 192])]
 
 
-def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
+def _unknown(content):
+    """Why Pillow opens no picture of these bytes, which it does not say: a TIFF of odd pixels?"""
+    file = io.BytesIO(content)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+            file.seek(tags.next)
+            tags.load(file)
+            bits = tags[TiffImagePlugin.BITSPERSAMPLE]
+            if 3 in tags.get(TiffImagePlugin.SAMPLEFORMAT, ()):
+                return FLOAT
+        return f"TIFF with {len(bits)} channels of {max(bits)} bits: save it as RGB of 8 bits"
+    except Exception:
+        return "not an image"
 
 
 def _to_rgb(image):
     """(uint8 RGB array, note) of a loaded Pillow image."""
     mode = image.mode
     if mode == "F":
-        raise BadImage("float pixels, whose range no one tells: save it with 8 bits a channel")
-    if mode.startswith("I"):
-        # Pillow's own conversion clips 16 bits at 255.
-        values = np.asarray(image).astype(np.float64)
-        if values.max() > 65535 or values.min() < 0:
-            raise BadImage("pixel values outside 0..65535: save it with 8 or 16 bits a channel")
-        grey = np.round(values / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), "16-bit grey converted"
+        raise BadImage(FLOAT)
     note = "" if mode == "RGB" else f"{mode} converted to RGB"
-    if mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        whole = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole)
-        note = "transparency laid on white"
-    return np.asarray(image.convert("RGB")).copy(), note
+    convert = _colours
+    if mode.startswith("I"):
+        convert, note = _from_16_bits, "16-bit grey converted"
+    elif mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        convert, note = _on_white, "transparency laid on white"
+    width, height = image.size
+    rgb = np.empty((height, width, 3), np.uint8)
+    rows = max(1, BAND // width)
+    for top in range(0, height, rows):
+        band = image.crop((0, top, width, min(top + rows, height)))
+        rgb[top : top + rows] = convert(band)
+    return rgb, note
+
+
+def _colours(image):
+    return np.asarray(image.convert("RGB"))
+
+
+def _on_white(image):
+    whole = image.convert("RGBA")
+    return _colours(Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole))
+
+
+def _from_16_bits(image):
+    """uint8 (height, width, 1) of grey values; Pillow's own conversion clips them at 255."""
+    values = np.asarray(image).astype(np.int32)
+    if values.max() > 65535 or values.min() < 0:
+        raise BadImage("pixel values outside 0..65535: save it with 8 or 16 bits a channel")
+    # Rounded to the nearest: 257 is odd, so that nothing lies half-way.
+    return ((values + 128) // 257)[..., None]
 
 
 def resize(image, size):

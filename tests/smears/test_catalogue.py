@@ -57,7 +57,10 @@ def _bad_folder(folder, write_picture):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     frames[0].save(folder / "two/film.gif", save_all=True, append_images=frames[1:])
     Image.new("1", (11_000, 11_000)).save(folder / "two/bomb.png")
+    with open(folder / "two/slide.tif", "wb") as file:
+        file.truncate(1_000_000_001)
     return {
+        "slide.tif": "too large, 1,000,000,001 bytes",
         "empty.png": "empty file", "text.jpg": "not an image", "truncated.png": "not a whole image",
         "film.gif": "more than one frame", "bomb.png": "11000 x 11000 pixels",
     }  # fmt: skip
@@ -68,7 +71,7 @@ def test_one_error_lists_every_bad_picture_with_its_reason(tmp_path, write_pictu
     with pytest.raises(catalogue.BadImages) as caught:
         sources.load([f"folder:{tmp_path / 'set'}"], tmp_path / "cache")
     text = str(caught.value)
-    assert text.startswith("5 of 11 pictures cannot be used:")
+    assert text.startswith("6 of 12 pictures cannot be used:")
     assert "--skip-bad" in text
     lines = text.splitlines()
     for name, reason in reasons.items():
@@ -80,7 +83,7 @@ def test_skip_bad_leaves_the_bad_ones_out_and_counts_them(tmp_path, write_pictur
     reasons = _bad_folder(tmp_path / "set", write_picture)
     frame = sources.load([f"folder:{tmp_path / 'set'}"], tmp_path / "cache", skip_bad=True)
     assert catalogue.counts(frame).to_dict() == {"one": 3, "two": 3}
-    assert "5 pictures left out (--skip-bad)" in frame.attrs["notes"]
+    assert "6 pictures left out (--skip-bad)" in frame.attrs["notes"]
     assert {Path(path).name for path, _ in frame.attrs["left_out"]} == set(reasons)
 
 
@@ -116,7 +119,7 @@ def test_a_file_that_may_not_be_read_is_named_and_tried_again_later(
         return open(name, *args, **options)
 
     # The tests may run as root, who may read everything; so the system's answer is played.
-    monkeypatch.setattr(catalogue, "open", refuse, raising=False)
+    monkeypatch.setattr(catalogue.images, "open", refuse, raising=False)
     with pytest.raises(catalogue.BadImages, match=r"a\.png: cannot be read \(Permission denied\)"):
         catalogue.build(_rows([path]), tmp_path / "cache")
     monkeypatch.undo()

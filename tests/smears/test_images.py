@@ -1,10 +1,15 @@
 """Every kind of picture file comes out as RGB, or as one error that tells what is wrong."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
+import threading
 import time
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -104,6 +109,83 @@ def test_float_pixels_are_refused_because_their_range_is_unknown():
         images.decode(content)
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (np.float32, "^float pixels"), (np.float64, "^float pixels"),
+        (np.int32, "^TIFF with 3 channels of 32 bits: save it as RGB of 8 bits"),
+    ],
+)  # fmt: skip
+def test_a_tiff_of_pixels_that_pillow_does_not_know_is_told_from_no_image(kind, reason):
+    content = cv2.imencode(".tif", np.zeros((5, 6, 3), kind))[1].tobytes()
+    with pytest.raises(images.BadImage, match=reason):
+        images.decode(content)
+    for kept in range(1, len(content)):
+        with pytest.raises(images.BadImage):
+            images.decode(content[:kept])
+
+
+def _in_modes():
+    """Encoded pictures of `PICTURE`'s size in all modes that are converted in another way."""
+    colours, grey = Image.fromarray(PICTURE), Image.fromarray(PICTURE[..., 0])
+    sixteen = PICTURE[..., 0].astype(np.uint16) * 256 + 77
+    transparent = {"transparency": tuple(PICTURE[5, 5].tolist())}
+    return {
+        "RGB": _encoded(colours), "L": _encoded(grey), "1": _encoded(grey.convert("1")),
+        "P": _encoded(colours.quantize(9), transparency=3), "CMYK": _encoded(
+            colours.convert("CMYK"), "TIFF"),
+        "RGBA": _encoded(Image.merge("RGBA", [*colours.split(), grey])),
+        "LA": _encoded(Image.merge("LA", [grey, colours.split()[1]])),
+        "RGB, a transparent colour": _encoded(colours, **transparent),
+        "I;16": _encoded(Image.fromarray(sixteen)),
+        "I;16B": _encoded(Image.fromarray(sixteen.astype(">u2")), "TIFF"),
+        "I": _encoded(Image.fromarray(sixteen.astype(np.int32)), "TIFF"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", _in_modes())
+def test_pictures_converted_in_bands_are_those_converted_whole(mode, monkeypatch):
+    content = _in_modes()[mode]
+    whole, note = images.describe(content)
+    assert len(np.unique(whole)) > 1
+    monkeypatch.setattr(images, "BAND", 70)
+    banded, again = images.describe(content)
+    assert np.array_equal(banded, whole)
+    assert note == again
+
+
+def test_every_16_bit_value_is_rounded_to_the_nearest():
+    values = np.arange(65536).reshape(256, 256)
+    array = images.decode(_encoded(Image.fromarray(values.astype(np.uint16))))
+    assert np.array_equal(array[..., 2], np.round(values / 257))
+
+
+PEAK = """
+import sys
+from smears import images
+
+def memory(name):
+    line = next(line for line in open("/proc/self/status") if line.startswith(name))
+    return int(line.split()[1]) * 1024
+
+before = memory("VmRSS")
+decoded = images.decode(sys.argv[1])
+print((memory("VmHWM") - before) / decoded.nbytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+@pytest.mark.parametrize("mode", ["I;16", "RGBA"])
+def test_decoding_takes_less_memory_than_four_copies_of_the_picture(tmp_path, mode):
+    path = tmp_path / "large.png"
+    Image.new(mode, (6000, 5000)).save(path, compress_level=1)
+    out = subprocess.run(
+        [sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True
+    )
+    # It was 7 and 9. Pillow's own picture has four bytes a pixel.
+    assert float(out.stdout) < 4
+
+
 def test_transparent_pixels_become_white():
     alpha = np.full((12, 16, 1), 255, np.uint8)
     alpha[:, :8] = 0
@@ -154,6 +236,18 @@ def test_several_frames_are_refused(kind):
     content = _encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     with pytest.raises(images.BadImage, match="more than one frame"):
         images.decode(content)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_of_a_phones_jpeg_with_a_second_frame_the_first_is_taken(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    first, second = Image.fromarray(PICTURE), Image.fromarray(255 - PICTURE[:8])
+    content = _encoded(first, "MPO", exif=exif, save_all=True, append_images=[second])
+    array, note = images.describe(content)
+    alone, said = images.describe(_encoded(first, "JPEG", exif=exif))
+    assert np.array_equal(array, alone)
+    assert note == "; ".join(filter(None, ["first of several frames taken", said]))
 
 
 def test_a_film_of_many_frames_is_refused_at_once():
@@ -246,6 +340,30 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked(side, recwarn):
 def test_a_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         images.decode(tmp_path / "none.png")
+
+
+def test_a_file_too_large_to_be_a_picture_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "slide.tif"
+    path.write_bytes(b"II*\0" + bytes(97))
+    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    with pytest.raises(images.BadImage, match="too large, 101 bytes: cut it into fields"):
+        images.decode(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no paths there")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    pipe = tmp_path / "x.png"
+    os.mkfifo(pipe)
+    # Ends the pipe for whoever does read it, so that the test would fail, not hang.
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"",), daemon=True)
+    writer.start()
+    try:
+        with pytest.raises(images.BadImage, match="not a file but a folder, a pipe"):
+            images.decode(pipe)
+    finally:
+        end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        writer.join()
+        os.close(end)
 
 
 def test_resizing_gives_squares_and_leaves_the_right_size_alone():
