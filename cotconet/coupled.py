@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from functools import partial
 from inspect import signature
 
 import keras
@@ -198,7 +199,8 @@ def features(model, store, path, batch_size=32):
     Args:
         model: of `extractor` or `fit_extractor`.
         store: path of a .npy of uint8 (n, size, size, 3).
-        path: pathlib.Path of the file to make, whole or not at all.
+        path: pathlib.Path of the file to make, whole or not at all, which names model and store: a
+            killed call goes on (`smears.arrays.write_stream`).
         batch_size: pictures at a time.
 
     Returns:
@@ -206,7 +208,8 @@ def features(model, store, path, batch_size=32):
     """
     count = len(np.load(store, mmap_mode="r"))
     shown = _pictures(store, np.arange(count), np.zeros(count, int), batch_size)
-    write_stream(path, (count, model.output_shape[-1]), np.float16, outputs(model, shown))
+    shape = (count, model.output_shape[-1])
+    write_stream(path, shape, np.float16, partial(outputs, model, shown), batch_size)
     return path
 
 

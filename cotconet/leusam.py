@@ -3,6 +3,7 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,8 @@ from smears import weights as weight_files
 from smears.arrays import write_stream
 from smears.images import resize
 from smears.weights import NotAvailable
+
+EMBEDDED = 4  # pictures that a frozen encoder sees at a time
 
 
 def found(settings):
@@ -168,8 +171,8 @@ class LeuSAM:
         paths = [cache / f"{name}-{what}.npy" for what in ("inputs", "masks")]
         if not paths[0].exists():
             kind = np.float16 if self.frozen else np.uint8
-            rows = self._embeddings(images) if self.frozen else self._resized(images)
-            write_stream(paths[0], (count, *shapes[0]), kind, rows)
+            rows = partial(self._embeddings, images) if self.frozen else self._resized(images)
+            write_stream(paths[0], (count, *shapes[0]), kind, rows, EMBEDDED)
         if not paths[1].exists():
             write_stream(paths[1], (count, side, side), np.uint8, mask_training.shrunk(masks, side))
         return paths
@@ -178,11 +181,12 @@ class LeuSAM:
         for image in images:
             yield resize(np.asarray(image), self.side)[None]
 
-    def _embeddings(self, images, batch_size=4):
-        """What the frozen encoder makes of each picture, once, memory flat."""
-        with tqdm(total=len(images), desc="Image embeddings", unit="picture", leave=None) as bar:
-            for start in range(0, len(images), batch_size):
-                part = [images[i] for i in range(start, min(start + batch_size, len(images)))]
+    def _embeddings(self, images, first=0):
+        """What the frozen encoder makes of each picture from the first on, once, memory flat."""
+        total, title = len(images), "Image embeddings"
+        with tqdm(total=total, initial=first, desc=title, unit="picture", leave=None) as bar:
+            for start in range(first, total, EMBEDDED):
+                part = [images[i] for i in range(start, min(start + EMBEDDED, total))]
                 batch = np.concatenate(list(self._resized(part))).astype(np.float32) / 255
                 yield np.asarray(self.encoder.predict_on_batch(batch))
                 bar.update(len(part))

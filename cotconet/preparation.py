@@ -127,7 +127,8 @@ def prepare(pictures, path, size, *, steps, segmenter, cells="main", side=None):
 
     Args:
         pictures: sequence of uint8 (h, w, 3).
-        path: of the .npy to make.
+        path: pathlib.Path of the .npy to make, which names all that decides the result: a killed
+            call goes on behind what it has cut out.
         size: side in pixels of the results.
         steps: of `enhancement.enhance`.
         segmenter: name in `SEGMENTERS`, None (the whole picture, no mask), or an object with
@@ -138,18 +139,26 @@ def prepare(pictures, path, size, *, steps, segmenter, cells="main", side=None):
     Returns:
         Number of pictures in which nothing was found; they stay whole.
     """
-    empty = 0
+    # Numbers of the pictures without a cell, a line each: a killed call must not lose count.
+    noted = path.with_name(f"{path.name}.empty")
+    empty = set()
 
-    def cut():
-        nonlocal empty
-        rows = range(len(pictures))
+    def cut(start):
+        rows = range(start, len(pictures))
+        before = noted.read_text(encoding="utf-8").split() if noted.exists() else []
+        empty.update(number for number in map(int, before) if number < start)
         found = _segmented(pictures, rows, steps, segmenter, cells, "Cutting out cells")
-        for picture, mask in found:
-            empty += not mask.any()
+        for row, (picture, mask) in zip(rows, found, strict=True):
+            if not mask.any():
+                empty.add(row)
+                with open(noted, "a", encoding="utf-8") as file:
+                    file.write(f"{row}\n")
             yield crop(picture, mask, size, side=side)
 
-    write_stream(path, (len(pictures), size, size, 3), np.uint8, cut())
-    return empty
+    # Chunks as without a stop, for a network's results may depend on what it sees at once.
+    write_stream(path, (len(pictures), size, size, 3), np.uint8, cut, CHUNK)
+    noted.unlink(missing_ok=True)
+    return len(empty)
 
 
 def _segmented(pictures, rows, steps, segmenter, cells, title):

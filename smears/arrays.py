@@ -1,37 +1,75 @@
 """Arrays on disk: one .npy written piece by piece, there whole or not at all."""
 
+import io
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 
-def write_stream(path, shape, dtype, arrays):
+def write_stream(path, shape, dtype, arrays, step=1):
     """Write arrays one after the other into one .npy, memory flat, whole or not at all.
+
+    Until it is whole it is `<path>.partial`. One process writes at a time; who waited for another
+    that made the file takes that one.
 
     Args:
         path: file to make; its folder is made too.
         shape, dtype: of the whole array; `arrays` must fill it along the first axis.
-        arrays: iterable of arrays, each a row or several.
+        arrays: iterable of arrays, each a row or several. Or a function of the first row that is
+            missing, which gives such an iterable from there on: a stopped or killed writing then
+            goes on behind its whole rows. Only for a path that names all that decides the content,
+            for the rows that are there are not looked at.
+        step: rows that belong together, e.g. a batch of a network: the function is given a
+            multiple of it, so that the batches are those of a writing that was not stopped.
 
     Raises:
-        ValueError: `arrays` hold more or less than `shape`.
+        ValueError: `arrays` hold more or less than `shape`; nothing is kept.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    partial = path.with_name(f"{path.name}.partial")
     dtype = np.dtype(dtype)
-    try:
-        with open(partial, "wb") as file:
-            header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(shape)}
-            np.lib.format.write_array_header_1_0(file, header)
-            begin = file.tell()
-            for array in arrays:
-                file.write(np.ascontiguousarray(array, dtype).data)
-            written = file.tell() - begin
-        if written != np.prod(shape, dtype=np.int64) * dtype.itemsize:
-            raise ValueError(f"{path.name}: {written} bytes do not fill an array of shape {shape}")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    row = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
+    there = path.exists()
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        if not there and path.exists():
+            return
+        keep = callable(arrays)
+        try:
+            with open(partial, "r+b" if keep and partial.exists() else "w+b") as file:
+                begin, done = _whole_rows(file, shape, dtype, row, step)
+                for array in arrays(done) if callable(arrays) else arrays:
+                    file.write(np.ascontiguousarray(array, dtype).data)
+                written = file.tell() - begin
+            if written != shape[0] * row:
+                keep = False
+                raise ValueError(
+                    f"{path.name}: {written} bytes do not fill an array of shape {tuple(shape)}"
+                )
+            os.replace(partial, path)
+        finally:
+            if not keep:
+                partial.unlink(missing_ok=True)
+
+
+def _whole_rows(file, shape, dtype, row, step):
+    """Cut an open file to its header and whole steps of rows: (length of the header, rows).
+
+    A file with another header, or none, is begun anew.
+    """
+    header = io.BytesIO()
+    what = {"descr": dtype.str, "fortran_order": False, "shape": tuple(shape)}
+    np.lib.format.write_array_header_1_0(header, what)
+    header = header.getvalue()
+    done = 0
+    if file.read(len(header)) == header:
+        rows = (file.seek(0, os.SEEK_END) - len(header)) // max(row, 1)
+        done = min(rows, shape[0]) // step * step
+    else:
+        file.seek(0)
+        file.write(header)
+    file.truncate(len(header) + done * row)
+    file.seek(0, os.SEEK_END)
+    return len(header), done

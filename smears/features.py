@@ -1,6 +1,7 @@
 """Features of a frozen network, computed once into a file, and batches of them for its head."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -35,7 +36,7 @@ def frozen_features(model, pictures, cache, key):
 
     Returns:
         Path of a .npy of float32 (n, *features), row i for the i-th picture. A finished file is
-        reused.
+        reused, a killed one goes on.
 
     Raises:
         ValueError: pictures whose order or content depends on the epoch.
@@ -50,14 +51,21 @@ def frozen_features(model, pictures, cache, key):
     path = Path(cache) / f"features-{name}.npy"
     if not path.exists():
         shape = (len(pictures.rows), *model.output_shape[1:])
-        write_stream(path, shape, np.float32, outputs(model, pictures))
+        rows = partial(outputs, model, pictures)
+        write_stream(path, shape, np.float32, rows, pictures.batch_size)
     return path
 
 
-def outputs(model, pictures):
-    """Yield the model's inference outputs for the pictures in their order, a batch at a time."""
-    with tqdm(total=len(pictures.rows), desc="Features", unit="picture", leave=None) as bar:
-        for i in range(len(pictures)):
+def outputs(model, pictures, start=0):
+    """Yield the model's inference outputs for the pictures in their order, a batch at a time.
+
+    Args:
+        model: Keras model. pictures: smears.pictures.Pictures. start: the picture to begin with,
+            the first one of a batch.
+    """
+    total = len(pictures.rows)
+    with tqdm(total=total, initial=start, desc="Features", unit="picture", leave=None) as bar:
+        for i in range(start // pictures.batch_size, len(pictures)):
             x = pictures[i][0]
             n = len(x)
             # A smaller last batch would be compiled for again.

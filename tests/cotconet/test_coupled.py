@@ -173,6 +173,26 @@ def test_features_are_the_models_outputs_and_a_loaded_extractor_gives_the_same(
     assert np.array_equal(again, held)
 
 
+def test_stopped_features_go_on_and_are_the_same_to_the_byte(stores, fitted, tmp_path, monkeypatch):
+    _, _, model = fitted
+    whole = features(model, stores[0][0], tmp_path / "whole.npy", batch_size=16)
+    predict, seen = model.predict_on_batch, []
+
+    def stopped(x):
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        seen.append(len(x))
+        return predict(x)
+
+    monkeypatch.setattr(model, "predict_on_batch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        features(model, stores[0][0], tmp_path / "features.npy", batch_size=16)
+    monkeypatch.setattr(model, "predict_on_batch", lambda x: seen.append(len(x)) or predict(x))
+    path = features(model, stores[0][0], tmp_path / "features.npy", batch_size=16)
+    assert len(seen) == -(-len(np.load(whole)) // 16)
+    assert path.read_bytes() == whole.read_bytes()
+
+
 def test_a_finished_run_is_loaded_and_not_trained_again(stores, fitted, monkeypatch):
     folder, _, first = fitted
     monkeypatch.setattr(coupled.training, "fit", None)

@@ -222,6 +222,28 @@ def test_with_weights_only_the_decoder_learns_on_embeddings_made_once(tmp_path):
         model.fit(images, masks, Run(tmp_path, "other", {}), augmenter=object())
 
 
+def test_stopped_embeddings_go_on_and_are_the_same_to_the_byte(tmp_path, monkeypatch):
+    sam.sam(TINY).save_weights(tmp_path / "sam.weights.h5")
+    model = leusam.LeuSAM(TINY, weights=tmp_path / "sam.weights.h5")
+    images, masks = _cells(10)
+    whole, _ = model._stored(images, masks, tmp_path / "whole", "train")
+    embeddings, begun = model._embeddings, []
+
+    def stopped(images, first):
+        begun.append(first)
+        for number, batch in enumerate(embeddings(images, first)):
+            if first == 0 and number == 2:
+                raise KeyboardInterrupt
+            yield batch
+
+    monkeypatch.setattr(model, "_embeddings", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        model._stored(images, masks, tmp_path / "cache", "train")
+    path, _ = model._stored(images, masks, tmp_path / "cache", "train")
+    assert begun == [0, 8]
+    assert path.read_bytes() == whole.read_bytes()
+
+
 @pytest.mark.slow
 def test_another_box_gives_another_cell(tmp_path):
     rng = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pandas as pd
+import pytest
 
 from cotconet import preparation
 
@@ -30,6 +31,38 @@ def test_what_is_cut_out_is_the_enhanced_picture(tmp_path):
     empty = preparation.prepare([_block(30, 30)], path, 32, steps=halved, segmenter="on-black")
     assert empty == 0
     assert np.load(path).max() == 50
+
+
+def test_a_stopped_preparation_goes_on_and_loses_no_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "CHUNK", 4)
+    pictures = [_block(20 + row, 30) * (row % 3 > 0) for row in range(10)]
+    seen = []
+
+    class Stopped(list):
+        def __getitem__(self, row):
+            if row == 7:
+                raise KeyboardInterrupt
+            seen.append(row)
+            return super().__getitem__(row)
+
+    def prepared(name, pictures):
+        known = {"steps": (), "segmenter": "on-black"}
+        return preparation.prepare(pictures, tmp_path / name, 16, **known)
+
+    assert prepared("whole.npy", pictures) == 4
+    with pytest.raises(KeyboardInterrupt):
+        prepared("cells.npy", Stopped(pictures))
+    assert not (tmp_path / "cells.npy").exists()
+    seen.clear()
+    enhance = preparation.enhance
+    monkeypatch.setattr(
+        preparation, "enhance", lambda picture, steps: seen.append(0) or enhance(picture, steps)
+    )
+    assert prepared("cells.npy", pictures) == 4
+    assert len(seen) == 6  # the first chunk was done
+    whole, cells = (tmp_path / name for name in ("whole.npy", "cells.npy"))
+    assert cells.read_bytes() == whole.read_bytes()
+    assert sorted(file.name for file in tmp_path.glob("[!.]*")) == ["cells.npy", "whole.npy"]
 
 
 def test_the_data_set_s_own_mask_goes_before_one_that_stands_in_for_it(tmp_path):

@@ -123,7 +123,7 @@ def test_other_networks_and_other_pictures_get_their_own_file(store, tmp_path):
     assert len(paths) == 4
 
 
-def test_a_computation_that_was_cut_off_leaves_no_file(store, tmp_path, monkeypatch):
+def test_a_computation_that_was_cut_off_goes_on(store, tmp_path, monkeypatch):
     backbone = _backbone()
     calls = []
 
@@ -136,7 +136,14 @@ def test_a_computation_that_was_cut_off_leaves_no_file(store, tmp_path, monkeypa
     monkeypatch.setattr(backbone, "predict_on_batch", killed)
     with pytest.raises(KeyboardInterrupt):
         frozen_features(backbone, _pictures(store), tmp_path / "cache", "tiny")
-    assert not list((tmp_path / "cache").glob("*"))
+    assert not list((tmp_path / "cache").glob("*.npy"))
+    rest = _backbone().predict_on_batch
+    monkeypatch.setattr(backbone, "predict_on_batch", lambda x: calls.append(1) or rest(x))
+    found = np.load(frozen_features(backbone, _pictures(store), tmp_path / "cache", "tiny"))
+    pictures = _pictures(store)
+    assert len(calls) == 1 + len(pictures)
+    assert not found[:8].any()
+    assert found[8:].any()
 
 
 @pytest.mark.parametrize("wrong", [{"shuffle": True}, {"augmenter": Augmenter(30)}])

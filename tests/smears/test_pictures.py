@@ -99,7 +99,7 @@ def test_a_picture_that_cannot_be_read_is_named(damage, frame, tmp_path):
             file.write("not an image")
     with pytest.raises(images.BadImage, match="007 é"):
         pictures.store(frame, 12, tmp_path / "cache")
-    assert not list((tmp_path / "cache").glob("*"))
+    assert not list((tmp_path / "cache").glob("[!.]*"))
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
