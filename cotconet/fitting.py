@@ -7,6 +7,7 @@ from cotconet import recipe
 from cotconet.pipeline import CoTCoNet
 from cotconet.preparation import Files
 from smears import inspection
+from smears import weights as weight_files
 
 # Sets whose pictures are whole fields with several cells.
 FIELDS = {"allidb1", "allidb1-healthy", "snam"}
@@ -31,6 +32,9 @@ def train(task, run):
             frames.append(_synthetic_rows(len(made[name]), name, label, task.catalogue))
             scores.append(model.predict_proba(made[name], prepared=True))
     order = [model.classes_.tolist().index(name) for name in task.classes]
+    # Weights of one's own by what they hold: what is kept tells nothing of this machine's folders.
+    for stage in ("leusam", "extractor"):
+        setattr(model, stage, weight_files.by_content(getattr(model, stage) or {}))
     model.save(run.folder / "model")
     run.write_history(model.history_.to_dict("records"))
     run.note(
@@ -63,6 +67,9 @@ def _fit(task, run, only_kept=False):
         # One box prompt is one cell's; a field's cells are found by colour (assumed, C31).
         arguments |= {"cells": "all"}
         arguments["segment"] = "otsu-watershed" if s["segment"] == "leusam" else s["segment"]
+    for name, path in weight_files.files(task.weights, recipe.networks(s)).items():
+        stage = "leusam" if name == "SAM" else "extractor"
+        arguments[stage] = {**arguments[stage], "weights": str(path)}
     model = CoTCoNet(
         **arguments, positive=recipe.positive(task.classes), cache=task.cache / "cotconet",
         random_state=s["seed"],
@@ -109,7 +116,8 @@ def _weights(model):
     if "mirnet" in model.enhance:
         fresh.append("MIRNet-v2")
     if getattr(model.segmenter_, "frozen", False):
-        known.append("LeuSAM: SA-1B")
+        weights = weight_files.by_content(model.leusam or {}).get("weights")
+        known.append(f"LeuSAM: {'SA-1B' if weights in (None, 'auto', 'sa1b') else weights}")
     elif model.segment in SEGMENTERS:
         fresh.append(SEGMENTERS[model.segment])
     if model.synthesise == "leugan" and facts["synthesised"]:

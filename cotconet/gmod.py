@@ -1,6 +1,7 @@
 """GMod, the global feature module (3.4.1): a vision transformer whose tokens fold to a picture."""
 
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +16,8 @@ PRESETS = {
     (16, 24, 1024): "vit_large_patch16_224_imagenet21k",
     (32, 24, 1024): "vit_large_patch32_224_imagenet21k",
 }
+# Names of the layers that a pretrained transformer fills.
+OWN = r"patch_embedding$|positions$|block\d+_|final_norm$"
 
 register = keras.saving.register_keras_serializable("cotconet")
 
@@ -206,7 +209,7 @@ def freeze(model, trained):
         model: `GMod`, or a model that holds its layers. Changed in place.
         trained: number of transformer layers.
     """
-    depth = sum(isinstance(layer, layers.MultiHeadAttention) for layer in model.layers)
+    depth = _depth(model)
     for layer in model.layers:
         number = re.match(r"block(\d+)_", layer.name)
         if layer.name in ("patch_embedding", "positions") or (
@@ -222,7 +225,7 @@ def load(model, weights):
         model: keras.Model, changed in place.
         weights: None: nothing happens. "imagenet21k": keras-hub's ViT of this size, downloaded
             ("pre-trained" is stated, on what is not; C17). Else the path of a file
-            (`smears.weights.load`).
+            (`smears.weights.load`) with all of its layers, or of a preset folder of keras-hub.
 
     Raises:
         ValueError: "imagenet21k" for a size that has none.
@@ -232,9 +235,9 @@ def load(model, weights):
     if weights is None:
         return
     if weights != "imagenet21k":
-        weight_files.load(model, weights)
+        _load_own(model, Path(weights))
         return
-    depth = sum(isinstance(layer, layers.MultiHeadAttention) for layer in model.layers)
+    depth = _depth(model)
     patch_size, _, _, width = model.get_layer("patch_embedding").kernel.shape
     preset = PRESETS.get((patch_size, depth, width))
     if preset is None or tuple(model.input_shape[1:]) != (224, 224, 3):
@@ -246,6 +249,30 @@ def load(model, weights):
     copy_vit(model, weight_files.hub("ViTBackbone", preset))
 
 
+def _load_own(model, path):
+    """Put weights from a file or a preset folder into all of `GMod`'s layers."""
+    if path.is_dir():
+        try:
+            copy_vit(model, weight_files.hub("ViTBackbone", str(path)))
+        except (weight_files.NotAvailable, ValueError) as problem:
+            raise weight_files.WrongFile(
+                f"{path}: no preset folder of keras-hub with a ViT of this size ({problem})"
+            ) from problem
+        return
+    missing = weight_files.load(model, path).missing
+    missing = [name for name in missing if re.match(OWN, name)]
+    if missing:
+        raise weight_files.WrongFile(
+            f"{path} lacks layers of the transformer, which would stay random: "
+            f"{', '.join(missing[:5])}; give a file with all of them."
+        )
+
+
+def _depth(model):
+    """How many transformer layers a model has."""
+    return sum(isinstance(layer, layers.MultiHeadAttention) for layer in model.layers)
+
+
 def copy_vit(model, backbone):
     """Copy a keras_hub.models.ViTBackbone's weights into `GMod`'s layers of a model.
 
@@ -253,7 +280,12 @@ def copy_vit(model, backbone):
         model: keras.Model with the layers of `GMod`, changed in place; same size, patches, depth,
             heads and width.
         backbone: keras_hub.models.ViTBackbone with class token.
+
+    Raises:
+        ValueError: another depth, or shapes that do not fit.
     """
+    if backbone.num_layers != _depth(model):
+        raise ValueError(f"{backbone.num_layers} layers, not {_depth(model)}")
     embedding = backbone.get_layer("vit_patching_and_embedding")
     encoder = backbone.get_layer("vit_encoder")
     model.get_layer("patch_embedding").set_weights(embedding.patch_embedding.get_weights())

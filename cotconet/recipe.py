@@ -173,6 +173,26 @@ def settings(profile, **row):
     return {"model": "CoTCoNet", "trunk": None, "size": sizes.size, **METHOD, **stages, **row}
 
 
+def networks(settings):
+    """The networks whose weights --weights may give a row (see smears.weights.files).
+
+    "SAM" of LeuSAM and "ViT" of GMod, those of Table 7 by their own names. They are looked for in a
+    folder where the row starts from published weights; where it starts at random, only what is
+    given by name is taken.
+    """
+    if settings["trunk"] or "method" in settings:
+        return {settings["trunk"]: True} if settings["trunk"] else {}
+    found = {}
+    if settings["segment"] == "leusam":
+        found["SAM"] = settings["leusam"].get("size") == "base"
+    if "gmod" in settings["features"]:
+        own = settings["extractor"]
+        others = (item for sizes in PROFILES.values() for item in sizes.vits.items())
+        name = next((name for name, other in others if other == own), "ViT")
+        found[name] = own.get("weights") == "auto"
+    return found
+
+
 def learns_masks(settings):
     """Whether a row learns from the data set's own masks, where it has some."""
     return settings.get("segment") in ("leusam", "unet", "unet++")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import keras
 
-from smears.weights import NotAvailable
+from smears import weights as weight_files
+from smears.weights import NotAvailable, WrongFile
 
 # "base" is ViT-B as published (Kirillov et al. 2023). "small" and "tiny" are ours, to be trained
 # from scratch (assumed, C9); their finer patches make up for the smaller picture.
@@ -44,18 +45,25 @@ def sam(size="small", image_size=None, weights=None):
 
     Raises:
         smears.weights.NotAvailable: "sa1b" cannot be downloaded.
+        smears.weights.WrongFile, FileNotFoundError: a path that does not fit or is not there.
     """
     from keras_hub.layers import SAMMaskDecoder, SAMPromptEncoder
     from keras_hub.models import SAMBackbone, SAMImageSegmenter, ViTDetBackbone
 
-    if weights == "sa1b" or (weights and Path(weights).is_dir()):
-        preset = PRESET if weights == "sa1b" else str(weights)
+    if weights == "sa1b":
         try:
-            return SAMImageSegmenter.from_preset(preset, dtype="float32").backbone
+            return SAMImageSegmenter.from_preset(PRESET, dtype="float32").backbone
         except OSError as problem:  # of requests, too
             raise NotAvailable(
-                f"SAM's weights {preset} cannot be had ({type(problem).__name__}). Without "
+                f"SAM's weights {PRESET} cannot be had ({type(problem).__name__}). Without "
                 "network, copy keras-hub's preset folder to this machine and give its path."
+            ) from problem
+    if weights and Path(weights).is_dir():
+        try:
+            return SAMImageSegmenter.from_preset(str(weights), dtype="float32").backbone
+        except (OSError, ValueError, KeyError) as problem:
+            raise WrongFile(
+                f"{weights}: no preset folder of keras-hub with a SAM ({problem})"
             ) from problem
     s = SIZES[size] if isinstance(size, str) else size
     side = image_size or s["image_size"]
@@ -77,7 +85,9 @@ def sam(size="small", image_size=None, weights=None):
         ),
     )  # fmt: skip
     if weights:
-        backbone.load_weights(weights)
+        missing = weight_files.load(backbone, weights).missing
+        if missing:
+            raise WrongFile(f"{weights} lacks parts of this SAM: {', '.join(missing)}.")
     return backbone
 
 

@@ -114,6 +114,11 @@ def learns_masks(settings):
     return False
 
 
+def networks(settings):
+    """The network whose weights --weights may give a row (see smears.weights.files)."""
+    return {settings["trunk"]: True} if settings["trunk"] else {}
+
+
 def refuse(classes):
     """LeukocyteNet tells any number of classes apart: never a reason against them."""
     return ""

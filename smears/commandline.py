@@ -128,9 +128,11 @@ def _add_arguments(parser):
         "folds that the data set names (C-NMC). Default: one split",
     )  # fmt: skip
     parser.add_argument(
-        "--weights", action="append", default=[], metavar="FOLDER|ROW=FILE",
-        help="pretrained weights for machines without network: a folder with a file a model, or "
-        "ROW=FILE (.h5, .weights.h5, .npz); files that lack layers are loaded by layer name",
+        "--weights", action="append", default=[], metavar="FOLDER|NAME=FILE",
+        help="pretrained weights for machines without network: a folder with a file a network, or "
+        "NAME=FILE (.h5, .weights.h5, .npz) of a row or network; files that lack layers are loaded "
+        "by layer name. CoTCoNet's networks are SAM and ViT: FILE may be a preset folder of "
+        "keras-hub; in a folder they are looked for in the profile paper alone",
     )  # fmt: skip
     parser.add_argument(
         "--devices", choices=("one", "all"), default="one",
@@ -274,12 +276,14 @@ def _finish(parser, options):
 def _check_weights(parser, options, studies):
     """Refuse weights for a network that no row has: they would be passed over in silence."""
     rows = [
-        study.recipe.settings(options.profile, **row)
+        (study, study.recipe.settings(options.profile, **row))
         for study in studies for row in study.rows.values()
     ]  # fmt: skip
-    known = sorted({row[key] for row in rows if row["trunk"] for key in ("model", "trunk")})
+    known = {row["model"] for _, row in rows if row["trunk"]}
+    known |= {name for study, row in rows for name in study.recipe.networks(row)}
     for name in set(options.weights) - {"", *known}:
-        parser.error(f"--weights {name}=...: no network of this name; there are {', '.join(known)}")
+        there = ", ".join(sorted(known))
+        parser.error(f"--weights {name}=...: no network of this name; there are {there}")
 
 
 def _gpu():

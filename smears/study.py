@@ -46,7 +46,8 @@ class Study:
         recipe: module with `CLASSES`, `PROFILES`, `ASSUMED` (topic -> numbers in DEVIATIONS.md),
             `learns_masks(settings)` (whether a row learns from the data set's masks),
             `PAPER_SPLIT` (unit and share of --split paper, see smears.splits.split),
-            `settings(profile, **row)` (a dict, "model" and "trunk" among it), `train(task, run)`,
+            `settings(profile, **row)` (a dict, "model" and "trunk" among it), `networks(settings)`
+            (those whose weights --weights may give, see smears.weights.files), `train(task, run)`,
             `predict(run, frame, task)` and `refuse(classes)` (why the method cannot tell these
             classes apart, or "") and `published_counts()` (see smears.material.Material).
         make: for a table, a function of `Results` that returns (DataFrame of texts, list of
@@ -214,12 +215,16 @@ class Results:
     def _opened(self, label, seed, fold):
         """The Run of a row, trained or not."""
         settings = self.study.recipe.settings(self.options.profile, **self.study.rows[label])
-        file = weights.find(self.options.weights, settings["trunk"], settings["model"])
+        networks = self.study.recipe.networks(settings)
+        files = weights.files(self.options.weights, networks, settings["model"])
+        marks = {name: weights.label(file) for name, file in files.items()}
+        if not settings["trunk"]:
+            marks = {name: f"{name}: {mark}" for name, mark in marks.items()}
         settings |= {
             "seed": seed,
             "data": self.material.fingerprint,
             "split": self.material.splits[fold][2],
-            "weights_file": weights.label(file) if file else "",
+            "weights_file": "; ".join(marks.values()),
         }
         if self.options.split == "paper":
             settings["paper_split"] = True

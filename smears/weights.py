@@ -142,11 +142,30 @@ def by_content(settings):
     return settings | {"weights": label(Path(path))}
 
 
+def files(given, networks, row=None):
+    """The weights files that --weights gives for the networks of a row.
+
+    Args:
+        given, row: see `find`.
+        networks: dict network name -> whether what is given without a name counts for it.
+
+    Returns:
+        dict network name -> pathlib.Path, of those that are given one.
+
+    Raises:
+        InputError: see `find`.
+    """
+    named = {key: path for key, path in given.items() if key}
+    found = {name: find(given if any_ else named, name, row) for name, any_ in networks.items()}
+    return {name: path for name, path in found.items() if path}
+
+
 def find(given, name, row=None):
     """The weights file that --weights gives for a network.
 
     Args:
-        given: dict network name, or "" for any, -> file or folder.
+        given: dict network name, or "" for any, -> file or folder. A preset folder of keras-hub
+            counts as a file where it is given by name or lies in a folder.
         name: e.g. "Inception V3"; in a folder, the file whose name holds it counts, upper and
             lower case and signs apart ("inception_v3_notop.h5"). None: of no network.
         row: name of what is trained on that network, e.g. "LeukocyteNet" on "VGG19"; what is
@@ -154,18 +173,31 @@ def find(given, name, row=None):
 
     Returns:
         pathlib.Path, or None.
+
+    Raises:
+        InputError: a folder given by name that holds nothing of this network.
     """
     if name is None:
         return None
-    folder = next((given[key] for key in (row, name, "") if key in given), None)
-    if folder is None or folder.is_file():
+    key = next((key for key in (row, name, "") if key in given), None)
+    folder = given.get(key)
+    if folder is None or folder.is_file() or (key and _is_preset(folder)):
         return folder
     wanted = re.sub("[^a-z0-9]", "", name.lower())
     for path in sorted(folder.iterdir()):
         plain = re.sub("[^a-z0-9]", "", path.name.lower())
-        if wanted in plain and path.suffix in FORMATS:
+        if wanted in plain and (path.suffix in FORMATS or _is_preset(path)):
             return path
+    if key:
+        raise InputError(
+            f"--weights {key}={folder}: no file of {name} in this folder; give the file itself, "
+            f"or name it after the network, with one of the ends {', '.join(FORMATS)}."
+        )
     return None
+
+
+def _is_preset(path):
+    return (path / "config.json").is_file()
 
 
 def cut(network, missing):

@@ -17,6 +17,7 @@ from smears.study import Results, Unavailable, main
 
 CLASSES, PAPER_SPLIT, refuse = recipe.CLASSES, recipe.PAPER_SPLIT, recipe.refuse
 learns_masks, published_counts = recipe.learns_masks, recipe.published_counts
+networks = recipe.networks
 ASSUMED = recipe.ASSUMED
 PROFILES = {
     name: replace(

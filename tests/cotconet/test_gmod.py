@@ -265,6 +265,36 @@ def test_weights_come_from_a_file(tmp_path):
         GMod(**SMALL, weights=tmp_path / "absent.npz")
 
 
+def test_a_file_that_lacks_layers_of_the_transformer_is_refused(tmp_path):
+    model = GMod(**SMALL)
+    arrays = {
+        f"{layer.name}/{number}": value
+        for layer in model.layers if not layer.name.startswith("block1_")
+        for number, value in enumerate(layer.get_weights())
+    }  # fmt: skip
+    np.savez(tmp_path / "part.npz", **arrays)
+    with pytest.raises(WrongFile, match=r"lacks layers of the transformer.*block1_norm1"):
+        GMod(**SMALL, weights=tmp_path / "part.npz")
+
+
+def test_weights_come_from_a_preset_folder(tmp_path):
+    hub = pytest.importorskip("keras_hub")
+    theirs = hub.models.ViTBackbone(
+        image_shape=(32, 32, 3), patch_size=8, num_layers=2, num_heads=3, hidden_dim=192,
+        mlp_dim=768, use_class_token=True,
+    )  # fmt: skip
+    theirs.save_to_preset(str(tmp_path / "vit"))
+    own = {"input_shape": (32, 32, 3), "patch_size": 8, "num_heads": 3, "width": 192}
+    model = GMod(**own, depth=2, weights=tmp_path / "vit")
+    kernel = theirs.get_layer("vit_patching_and_embedding").patch_embedding.kernel
+    assert np.array_equal(model.get_layer("patch_embedding").kernel, kernel)
+    with pytest.raises(WrongFile, match=r"no preset folder of keras-hub.*2 layers, not 1"):
+        GMod(**own, depth=1, weights=tmp_path / "vit")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WrongFile, match="no preset folder of keras-hub"):
+        GMod(**own, depth=2, weights=tmp_path / "empty")
+
+
 OTHER_SIDE = """
     import sys
     from smears.backend import start

@@ -7,7 +7,7 @@ import pytest
 
 from cotconet import leusam, region, sam, segmentation
 from smears.runs import Run
-from smears.weights import NotAvailable
+from smears.weights import NotAvailable, WrongFile
 
 pytest.importorskip("keras_hub")
 
@@ -168,6 +168,15 @@ def test_where_sa1b_cannot_be_had_the_small_one_stands_in_and_says_so(monkeypatc
     assert "sam_base_sa1b cannot be had" in capsys.readouterr().err
     with pytest.raises(NotAvailable, match="preset folder"):
         leusam.LeuSAM("base", weights="sa1b")
+
+
+def test_weights_that_do_not_fit_are_refused_by_name(tmp_path):
+    sam.sam({**TINY, "hidden_size": 8}).save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(WrongFile, match=r"other\.weights\.h5"):
+        sam.sam(TINY, weights=tmp_path / "other.weights.h5")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WrongFile, match="empty: no preset folder of keras-hub with a SAM"):
+        sam.sam(TINY, weights=tmp_path / "empty")
 
 
 def test_bad_masks_are_named(untrained, tmp_path):

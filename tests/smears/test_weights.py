@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from smears import weights
+from smears import InputError, weights
 from smears.weights import WrongFile, cut, find, load
 
 pytestmark = pytest.mark.contract
@@ -292,6 +292,23 @@ def test_a_folder_gives_each_network_its_own_file(tmp_path):
     assert find(own, "VGG19", "LeukocyteNet") == tmp_path / "xception.keras"
     assert find(own, "VGG19", "VGG19 Only") == tmp_path / "vgg19_x.npz"
     assert find(own, None, "LeukocyteNet") is None
+
+
+def test_preset_folders_count_as_files_and_a_named_folder_must_hold_something(tmp_path):
+    preset = tmp_path / "files" / "sam_base_sa1b"
+    preset.mkdir(parents=True)
+    folder = preset.parent
+    assert find({"": folder}, "SAM") is None  # a folder of something else
+    with pytest.raises(InputError, match=r"--weights SAM=.*no file of SAM.*give the file itself"):
+        find({"SAM": folder}, "SAM")
+    (preset / "config.json").touch()
+    for given in ({"": folder}, {"SAM": folder}, {"SAM": preset}):
+        assert find(given, "SAM") == preset
+    networks = {"SAM": True, "ViT": False}
+    (folder / "vit.npz").touch()
+    assert weights.files({"": folder}, networks) == {"SAM": preset}
+    named = {"": folder, "ViT": folder}
+    assert weights.files(named, networks) == {"SAM": preset, "ViT": folder / "vit.npz"}
 
 
 def test_settings_name_weights_of_ones_own_by_what_they_hold(tmp_path):
