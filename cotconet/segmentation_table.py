@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cotconet import region, segmentation
+from cotconet import recipe, region, segmentation
 from cotconet.preparation import Files
 from cotconet.segmentation import dice, iou, is_on_black, on_black, otsu_watershed
 from smears import InputError, backend, catalogue, reports, sources, splits, statistics
@@ -15,6 +15,8 @@ from smears.augmentation import Augmenter
 from smears.runs import Run, hardware, write_whole
 from smears.weights import by_content
 
+# Versions of the stages that decide scores: of the runs whose settings name none.
+FIRST = {"segment": 1, "prepare": 2}
 THRESHOLD = "Otsu + watershed"
 # Label -> kind of segmenter, see `segmentation.learned`.
 METHODS = {"LeuSAM": "leusam", "U-Net": "unet", "UNet++": "unet++"}
@@ -127,6 +129,9 @@ class Comparison:
             settings |= {"model": method, **by_content(self._leusam)}
         else:
             settings |= {"model": kind, **self.profile.unet}
+        versions = {stage: recipe.VERSIONS[stage] for stage in FIRST}
+        if versions != FIRST:
+            settings["versions"] = versions
         run = Run(self.options.out / "runs", f"{method} seed {seed}", settings)
         if not (run.folder / "scores.csv").exists():
             model = self._untrained(kind, seed)

@@ -114,11 +114,12 @@ def _report(material, options):
     if label is None:
         raise InputError("Both classes have as many training pictures: nothing is to be added.")
     own = codes == label
-    cells = _cells(frame, settings["size"], options.out / "cache")
+    cells = _cells(frame, training, split, settings["size"], options.out / "cache")
     train, held_out = cells[own & training], cells[own & ~training]
     everything = {
         **settings, "seed": options.seed, "data": material.fingerprint, "split": split,
         "class": classes[label], "cell_scale": "common",
+        "versions": {stage: recipe.VERSIONS[stage] for stage in ("prepare", "synthesise")},
     }  # fmt: skip
     run = Run(options.out / "runs", f"leugan {classes[label]} seed {options.seed}", everything)
     gan = synthesis.train(train, run, seed=options.seed, **settings)
@@ -148,8 +149,11 @@ def _report(material, options):
     return table, lines, paths
 
 
-def _cells(frame, size, cache):
-    """uint8 (n, size, size, 3): every picture enhanced, its cell cut out on black, at one scale."""
+def _cells(frame, training, split, size, cache):
+    """uint8 (n, size, size, 3): every picture enhanced, its cell cut out on black, at one scale.
+
+    The scale is measured on the rows of `training` (bool (n,)) alone; `split` names these.
+    """
     import numpy as np
 
     from cotconet.preparation import Files, common_side, prepare
@@ -157,11 +161,13 @@ def _cells(frame, size, cache):
     from smears import catalogue
 
     files = Files(frame)
-    path = cache / f"cells-{catalogue.fingerprint(frame)}-{size}-common.npy"
+    name = f"cells-{catalogue.fingerprint(frame)}-{split}-{size}-v{recipe.VERSIONS['prepare']}.npy"
+    path = cache / name
     if not path.exists():
         segmenter = "on-black" if is_on_black(files[0]) else "otsu-watershed"
         known = {"steps": ["clahe", "sharpen"], "segmenter": segmenter}
-        prepare(files, path, size, **known, side=common_side(files, **known))
+        side = common_side(files.take(np.flatnonzero(training)), **known)
+        prepare(files, path, size, **known, side=side)
     return np.load(path)
 
 

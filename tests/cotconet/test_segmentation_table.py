@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cotconet import leusam, segmentation, segmentation_table
+from cotconet import leusam, recipe, segmentation, segmentation_table
 from smears import InputError
 
 SCRIPT = Path(__file__).parent.parent.parent / "experiments" / "segmentation.py"
@@ -145,3 +145,15 @@ def test_the_script_trains_on_drawn_smears(tmp_path):
     assert dice[table["Method"].str.startswith("U")].min() > 0.8
     for method in ("leusam", "u-net"):
         assert (tmp_path / f"my out/figures/segmentation_drawn_quick_{method}.jpg").exists()
+
+
+def test_scores_of_another_version_are_not_taken_and_stored_ones_keep_their_names(
+    comparison, monkeypatch
+):
+    first = comparison._run("LeuSAM", 0)
+    assert "versions" not in first.settings  # as those in experiments/results
+    monkeypatch.setitem(recipe.VERSIONS, "segment", 99)
+    second = comparison._run("LeuSAM", 0)
+    assert second.folder != first.folder
+    assert second.settings["versions"]["segment"] == 99
+    assert FilledBox.trained == 2
