@@ -6,6 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -113,6 +114,7 @@ def scan(paths, cache, masks=None):
     entries = [(_key(path, mask), path, mask) for path, mask in zip(paths, masks, strict=True)]
     wanted = [entry for entry in entries if entry[0] not in known]
     if wanted:
+        cv2.setNumThreads(1)  # the pool uses the cores; OpenCV's own threads would multiply
         with (
             ThreadPoolExecutor(os.cpu_count()) as pool,
             tqdm(total=len(wanted), desc="Reading pictures", unit="picture", leave=None) as bar,

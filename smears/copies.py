@@ -1,6 +1,7 @@
 """Pictures that show the same although their files differ: saved again, resized, lit, turned."""
 
 import base64
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -48,9 +49,15 @@ def pairs(thumbnails):
         thumbnails: sequence of texts from `thumbnail`.
 
     Returns:
-        Integer array (pairs, 2) of positions, first < second, in order. Byte-identical twins are
-        among them, unless they are blank.
+        Integer array (pairs, 2) of positions, first < second, in order, not to be written to: the
+        last answer is kept. Byte-identical twins are among them, unless they are blank.
     """
+    return _pairs(tuple(thumbnails))
+
+
+# A check, the split that it tries and the audit of that ask one after the other.
+@lru_cache(maxsize=1)
+def _pairs(thumbnails):
     grey = np.array([np.frombuffer(base64.b64decode(text), np.uint8) for text in thumbnails])
     grey = grey.reshape(-1, SIDE, SIDE).astype(np.float32)
     half = grey.reshape(-1, SIDE // 2, 2, SIDE // 2, 2).mean((2, 4))
@@ -69,7 +76,9 @@ def pairs(thumbnails):
                     some = slice(at, at + PAIRS)
                     alike = (whole[a[some]] * turned[place[some]]).sum(1) >= least
                     found.append(np.stack([a[some][alike], b[some][alike]], axis=1))
-    return np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), int)
+    found = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), int)
+    found.setflags(write=False)
+    return found
 
 
 def _inside(grey):

@@ -195,7 +195,7 @@ def _to_rgb(image):
 
 
 def _colours(image):
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _on_white(image):

@@ -1,5 +1,8 @@
 """How somebody's pictures differ from the sets of the papers, in what can be measured."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -38,7 +41,8 @@ def compare(frame, seed=0):
     """
     means = frame[["red", "green", "blue"]].to_numpy(float)
     chosen = np.random.default_rng(seed).permutation(len(frame))[:SAMPLE]
-    opened = [_small(images.decode(path)) for path in frame["path"].iloc[np.sort(chosen)]]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        opened = list(pool.map(_open, frame["path"].iloc[np.sort(chosen)]))
     one = float(np.mean([bodies(picture) == 1 for picture in opened]))
     inside = {name: _inside(means, entry["colours"]) for name, entry in MEASURED.items()}
     rows = [
@@ -97,6 +101,10 @@ def _sentences(frame, means, inside, one, opened):
     else:
         found.append("Single cells and fields of several mixed, as far as stained bodies tell.")
     return found
+
+
+def _open(path):
+    return _small(images.decode(path))
 
 
 def _small(picture):

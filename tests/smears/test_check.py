@@ -1,6 +1,8 @@
 """`python -m smears check`: what it says of layouts, right ones and wrong ones."""
 
 import csv
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from smears import __main__, check, drawn, layouts, likeness
+from smears import __main__, check, copies, drawn, layouts, likeness
 
 
 @pytest.fixture
@@ -49,6 +51,16 @@ def test_class_folders_are_usable_and_the_commands_name_them(look, fill, tmp_pat
     assert f"--data folder:{folder}\n" in out
     assert "--paper cotconet" in out  # two classes
     assert "python -m leukocytenet.predict --model out/runs/RUN" in out
+
+
+def test_look_alikes_are_sought_once_and_scikit_learn_is_not_loaded(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    copies._pairs.cache_clear()
+    look(folder)
+    assert copies._pairs.cache_info().misses == 1
+    code = f"import sys; from smears import __main__; __main__.main(['check', {str(folder)!r}, "
+    code += f"'--out', {str(tmp_path)!r}]); assert not {{'sklearn', 'keras'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_the_split_is_the_one_that_a_training_makes(look, fill, tmp_path):

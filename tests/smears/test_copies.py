@@ -80,6 +80,7 @@ def test_pairs_do_not_depend_on_the_block_they_are_sought_in(monkeypatch):
     whole = copies.pairs(texts).tolist()
     monkeypatch.setattr(copies, "ROWS", 4)
     monkeypatch.setattr(copies, "PAIRS", 2)
+    copies._pairs.cache_clear()
     assert copies.pairs(texts).tolist() == whole == [[n, n + 20] for n in range(7)]
 
 
