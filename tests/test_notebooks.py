@@ -1,8 +1,14 @@
 """The walkthroughs run from a fresh kernel, without data or network, and are kept with outputs."""
 
+import ast
+import shutil
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import pytest
+
+from smears import drawn
 
 nbformat = pytest.importorskip("nbformat", reason="nbclient is one of CI's requirements")
 
@@ -36,3 +42,52 @@ def test_it_runs_from_a_fresh_kernel(path, tmp_path):
     )
     client.execute()
     assert all(c.execution_count for c in notebook.cells if c.cell_type == "code")
+
+
+def _last_cell(name, folder, **names):
+    """Run the cell for the reader's own folder, with the imports and functions of those above.
+
+    **names: what else it uses of them. Returns its names, among them "shown": calls of `show`.
+    """
+    *above, last = [c for c in nbformat.read(name, 4).cells if c.cell_type == "code"]
+    lines = [line for cell in above for line in cell.source.splitlines() if line[:1] != "%"]
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef)
+    tree = ast.parse("\n".join(lines))
+    tree.body = [part for part in tree.body if isinstance(part, kept)]
+    space, shown = {}, []
+    exec(compile(tree, str(name), "exec"), space)
+    show = space["show"]
+
+    def keep(pictures, titles, **more):
+        shown.append((pictures, titles))
+        show(pictures, titles, **more)
+
+    assert last.source.startswith("FOLDER = None")
+    source = last.source.replace("FOLDER = None", f"FOLDER = {str(folder)!r}", 1)
+    source = source.replace('settings("quick")', 'settings("quick", epochs=1)')
+    exec(source, space | (found := {"show": keep, "shown": shown, **names}))
+    return found
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder CLASS/PERSON/PICTURE of two classes, as a reader may have it."""
+    monkeypatch.setattr(matplotlib, "rcParams", matplotlib.rcParams.copy())
+    plt.switch_backend("agg")
+    rows = drawn.read(None, tmp_path, classes="all-normal", subjects=9, images=2, size=64)
+    for path, label, subject in rows[["path", "label", "subject"]].to_numpy():
+        place = tmp_path / "own" / label / f"patient {subject.partition(':')[2]}"
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    return tmp_path / "own"
+
+
+@pytest.mark.slow
+def test_leukocytenet_takes_a_folder_of_ones_own(own, tmp_path, capsys):
+    found = _last_cell(NOTEBOOKS[1], own, OUT=tmp_path)
+    out = capsys.readouterr().out
+    assert "audit: nothing on two sides" in out
+    assert "Test accuracy:" in out
+    [(pictures, titles)] = found["shown"]
+    assert len(pictures) == len(titles) == 4  # a picture of each class and what it was known by
+    assert titles[0].startswith("ALL, called ")
