@@ -3,10 +3,10 @@
 Goal: at most 10 s for each 1,000 pictures, start-up included, with nothing kept from an earlier
 check. Whole fields of five megapixels take longer, for each is decoded to its last byte.
 
-Measured on two AVX2 cores with other work on them (load 5): 1,704 pictures of PBC 21.7 s, 12.8 s
-for each 1,000, goal not reached. With a load of 10: 32.0 s, of which 13.1 s were the processor's
-(35.2 and 16.6 s before look-alikes were sought once); 890 of C-NMC 13.1 s of the processor (16.2),
-40 fields of five megapixels 6.4 s (11.6). Idle cores were not to be had.
+Measured on two AVX2 cores that others shared, load 4 to 5: 1,704 pictures of PBC 14.4 and 21.7 s
+(8.5 and 12.8 s for each 1,000), 890 of C-NMC 12.6 s (14.1): the goal is reached at times for PBC
+and not for C-NMC. With a load of 10, seconds of the processor, before look-alikes were sought once
+in brackets: PBC 13.1 (16.6), C-NMC 13.1 (16.2), 40 fields of five megapixels 6.4 (11.6).
 """
 
 import argparse
