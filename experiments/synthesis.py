@@ -3,7 +3,7 @@
 import argparse
 
 from cotconet import recipe
-from smears import InputError, backend, commandline, reports, sources, splits
+from smears import InputError, backend, commandline, reports, sources
 from smears.material import Material
 from smears.runs import Run, hardware
 from smears.study import exits
@@ -48,10 +48,9 @@ def _options():
     )
     parser.add_argument(
         "--split",
-        choices=splits.UNITS,
+        choices=("subject", "source", "image"),
         default="subject",
-        help="what must not stand on two sides: subject (where unknown, source image), or image, "
-        "which leaks. Default: subject",
+        help="what must not stand on two sides. Default: subject",
     )
     parser.add_argument(
         "--folds", type=commandline.folds, default=0, metavar="N|official",

@@ -118,9 +118,9 @@ def _add_arguments(parser):
     )  # fmt: skip
     parser.add_argument(
         "--split", choices=(*splits.UNITS, "paper"), default="subject",
-        help="what must not stand on two sides: subject (where unknown, source image), or image, "
-        "which leaks; paper is each paper's own protocol, by image, which leaks too. Default: "
-        "subject",
+        help="what must not stand on two sides: subject (where unknown, source image), source "
+        "(refused where it tears a known subject apart), or image, which leaks; paper is each "
+        "paper's own protocol, by image, which leaks too. Default: subject",
     )  # fmt: skip
     parser.add_argument(
         "--folds", type=folds, default=0, metavar="N|official",

@@ -16,9 +16,12 @@ from smears.folds import spread
 from smears.runs import names
 
 PARTS = ("train", "validation", "test")
-UNITS = ("subject", "image")
+UNITS = ("subject", "source", "image")
 # What stands apart in a split by each unit.
-APART = {"subject": "independent subjects or source images", "image": "pictures"}
+APART = {
+    "subject": "independent subjects or source images", "source": "independent source images",
+    "image": "pictures",
+}  # fmt: skip
 
 SHUFFLES = 20
 LEAST = 3  # subjects that a class needs: one a part
@@ -34,7 +37,8 @@ def groups(frame, by="subject"):
     Args:
         frame: catalogue.
         by: "subject": pictures of one subject (where the subject is unknown, of one source
-            image); "image": each picture alone, which is how the papers split.
+            image); "source": pictures cut from one source image; "image": each picture alone,
+            which is how the papers split.
 
     Returns:
         Integer array, one group number a row. Except with "image", pictures that are
@@ -44,7 +48,9 @@ def groups(frame, by="subject"):
         raise ValueError(f"split by {by!r}: must be one of {', '.join(UNITS)}.")
     if by == "image":
         return np.arange(len(frame))
-    unit = frame["subject"].where(frame["subject"] != "", frame["source"])
+    unit = frame["source"]
+    if by == "subject":
+        unit = frame["subject"].where(frame["subject"] != "", frame["source"])
     code = pd.factorize(unit)[0]
     pairs = copies.pairs(frame["thumbnail"])
     edges = np.concatenate([pairs, _chain(code), _chain(pd.factorize(frame["sha256"])[0])])
@@ -62,7 +68,7 @@ def split(frame, by="subject", seed=0, share=5):
 
     Args:
         frame: catalogue.
-        by: "subject" | "image", see `groups`.
+        by: "subject" | "source" | "image", see `groups`.
         seed: of the shuffles. Twenty are tried and the one whose class shares lie nearest to
             the wanted ones is kept, which matters where a class has few subjects.
         share: one in so many pictures is for the test, and as many for validation.

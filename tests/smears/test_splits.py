@@ -298,10 +298,10 @@ def test_each_unit_share_and_seed_has_a_split_and_a_name_of_its_own(tmp_path):
     assert len({name for fold in folds for *_, name in fold}) == 6
 
 
-def test_a_source_on_two_sides_fails_a_split_by_subject():
+def test_a_source_on_two_sides_fails_a_split_by_source():
     frame = _catalogue()
     frame["source"], frame["subject"] = frame["subject"], ""
-    (failure,) = splits.audit(frame, splits.split(frame, "image")).failures
+    (failure,) = splits.audit(frame, splits.split(frame, "image"), "source").failures
     assert failure.startswith("source image on two sides")
 
 

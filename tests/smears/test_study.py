@@ -247,7 +247,6 @@ def test_data_that_is_not_there_ends_with_2_and_one_message(out, capsys, argumen
         (["--rows", "AlexNet"], "invalid choice: 'AlexNet'"),
         (["--profile", "huge"], "invalid choice: 'huge'"),
         (["--split", "patient"], "invalid choice: 'patient'"),
-        (["--split", "source"], "invalid choice: 'source'"),
         (["--weights", "/no/such/file.h5"], "/no/such/file.h5 does not exist"),
         (["--weights", "VGG19=/no/such/file.h5"], "/no/such/file.h5 does not exist"),
         (["--out", __file__], "a file, not a folder"),
