@@ -119,7 +119,7 @@ def _add_arguments(parser):
     parser.add_argument(
         "--split", choices=(*splits.UNITS, "paper"), default="subject",
         help="what must not stand on two sides: subject (where unknown, source image), source "
-        "(refused where it tears a known subject apart), or image, which leaks; paper is each "
+        "(people stand on two sides, which is counted), or image, which leaks more; paper is each "
         "paper's own protocol, by image, which leaks too. Default: subject",
     )  # fmt: skip
     parser.add_argument(

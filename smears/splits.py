@@ -211,7 +211,8 @@ def audit(frame, parts, by="subject", *, count=0):
     Args:
         frame: catalogue. parts: Series from `split` on the same index.
         by: how the split was made. With "image", subjects and copies on two sides are what the
-            paper's protocol brings: they are counted in the line, not failures.
+            paper's protocol brings: they are counted in the line, not failures. So are subjects
+            with "source".
         count: of the folds of which this is one, see `folds`; 0: one split.
 
     Data sets that show the same cells (`smears.sources.KIN`) leak however they are split.
@@ -243,8 +244,12 @@ def audit(frame, parts, by="subject", *, count=0):
         )
     failures += _lacking(frame, sides, by, count)
     counts = [f"{what} on two sides ({len(found)})" for what, found in leaks.items()]
-    if by != "image":
-        failures += [f"{what} on two sides: {_some(found)}" for what, found in leaks.items()]
+    brought = {"subject": (), "source": ("subject",), "image": tuple(leaks)}[by]
+    failures += [
+        f"{what} on two sides: {_some(found)}"
+        for what, found in leaks.items()
+        if what not in brought
+    ]
     known = frame["subject"][frame["subject"] != ""].nunique()
     sizes = " / ".join(f"{part} {np.sum(sides == part)}" for part in PARTS)
     verdict = "nothing on two sides" if not leaks else "; ".join(counts)

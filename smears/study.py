@@ -354,6 +354,11 @@ class Results:
                 " Split by image, as in the papers: pictures of one subject may stand on both "
                 "sides, which flatters every accuracy."
             )
+        if options.split == "source":
+            line += (
+                " Split by source image: pictures of one subject may stand on both sides, which "
+                "flatters every accuracy."
+            )
         return line
 
 

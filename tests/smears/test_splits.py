@@ -70,6 +70,25 @@ def test_without_known_subjects_crops_of_one_source_image_stay_together():
     assert frame.assign(part=parts).groupby("source")["part"].nunique().max() == 1
 
 
+def test_splitting_by_source_image_keeps_crops_together_and_counts_people_on_two_sides():
+    frame = _catalogue()
+    frame["source"] = [f"{name}-{n // 2 % 2}" for n, name in enumerate(frame["subject"])]
+    parts = splits.split(frame, "source")
+    sides = frame.assign(part=parts).groupby("source")["part"].nunique()
+    assert sides.max() == 1
+    torn = frame.assign(part=parts).groupby("subject")["part"].nunique().gt(1).sum()
+    found = splits.audit(frame, parts, "source")
+    assert torn > 0
+    assert found.failures == ()
+    assert f"audit: subject on two sides ({torn})." in found.line
+    # A copy on two sides is a leak all the same.
+    frame.loc[parts[parts == "test"].index[0], "sha256"] = frame["sha256"][
+        parts[parts == "train"].index[0]
+    ]
+    (failure,) = splits.audit(frame, parts, "source").failures
+    assert failure.startswith("byte-identical")
+
+
 def test_splitting_by_image_tears_subjects_apart_and_the_audit_counts_them():
     frame = _catalogue()
     parts = splits.split(frame, "image")

@@ -356,6 +356,7 @@ def test_external_pictures_of_no_known_class_are_refused(out, tmp_path, capsys):
         (["pbc:/x"], "quick", "subject", "it is no result"),
         (["pbc:/x", "allidb1:/y"], "laptop", "subject", "laptop run on pbc + allidb1;"),
         (["pbc:/x"], "paper", "image", "flatters every accuracy"),
+        (["pbc:/x"], "paper", "source", "Split by source image: pictures of one subject may"),
     ],
 )
 def test_the_verdict_says_what_the_run_is_not(data, profile, split, says):
