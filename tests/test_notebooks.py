@@ -91,3 +91,30 @@ def test_leukocytenet_takes_a_folder_of_ones_own(own, tmp_path, capsys):
     [(pictures, titles)] = found["shown"]
     assert len(pictures) == len(titles) == 4  # a picture of each class and what it was known by
     assert titles[0].startswith("ALL, called ")
+
+
+@pytest.mark.slow
+def test_cotconet_takes_a_folder_of_ones_own_and_keeps_people_together(
+    own, tmp_path, capsys, monkeypatch
+):
+    from cotconet.pipeline import CoTCoNet
+
+    fit, given = CoTCoNet.fit, []
+    monkeypatch.setattr(
+        CoTCoNet, "fit", lambda *a, **more: given.append((a, more)) or fit(*a, **more)
+    )
+    small = {
+        "size": 32, "segment": "otsu-watershed",
+        "leugan": {"size": 32, "width": 16, "epochs": 1, "batch_size": 8},
+        "extractor": {"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 1, "batch_size": 8},
+        "selector": {"population": 4, "iterations": 1}, "hdlc": {"epochs": 1, "batch_size": 8},
+    }  # fmt: skip
+    found = _last_cell(NOTEBOOKS[0], own, OUT=tmp_path, SMALL=small)
+    out = capsys.readouterr().out
+    assert "audit: nothing on two sides" in out
+    assert "Right in " in out
+    [((_, pictures, labels), more)] = given
+    assert len(set(more["groups"])) == len(labels) / 2  # two pictures of each person
+    [(pictures, titles)] = found["shown"]
+    assert len(pictures) == len(titles) == 8
+    assert titles[-1].startswith("says ")
