@@ -107,7 +107,7 @@ def _binary(results, labels, first):
         "Minutes and GB: mean time of a training with its predictions, and the most memory that "
         "the process held meanwhile; stages that an earlier row or start left behind take no time."
     )
-    lines += _synthetic(results) + _outdated(results)
+    lines += _synthetic(results) + _unrecorded(results) + _outdated(results)
     lines.append(ours_line(results))
     return pd.DataFrame(rows), lines
 
@@ -142,7 +142,7 @@ def _kept(results, label):
 
 def _outdated(results):
     """A line for each row with trainings of which this code would compute a stage otherwise."""
-    lines = _unrecorded(results)
+    lines = []
     for label, runs in results.runs.items():
         found = {}
         for run in runs:

@@ -32,10 +32,7 @@ def spread(code, unit, count, seed):
     for group in order:
         # Axes: the fold that the group is tried in, all folds, classes.
         tried = (held + into * own[group]) / sizes
-        # std and mean bit by bit, without their checks, which take longer than the sums.
-        away = tried - np.add.reduce(tried, axis=1, keepdims=True) / count
-        uneven = np.sqrt(np.add.reduce(away * away, axis=1) / count)
-        apart = (np.add.reduce(uneven, axis=1) / len(sizes)).tolist()
+        apart = tried.std(axis=1).mean(axis=1).tolist()
         full = held.sum(axis=1).tolist()
         best, least, fewest = 0, np.inf, np.inf
         for number in range(count):

@@ -110,19 +110,13 @@ def test_an_external_set_that_shows_the_same_cells_is_refused_before_it_is_read(
 
 
 def test_an_external_folder_may_name_its_people_as_ours_does_and_it_is_counted(
-    tmp_path, write_picture
+    tmp_path, two_hospitals
 ):
-    for seed, place in enumerate(("north", "south")):
-        lines = ["path,label,subject"]
-        for n in range(10):
-            name = f"{CLASSES[n % 2]}/patient{n // 2}/1.png"
-            write_picture(tmp_path / place / name, 100 * seed + n)
-            lines.append(f"{name},{CLASSES[n % 2]},p{n // 2}")
-        (tmp_path / place / "list.csv").write_text("\n".join(lines))
+    north, south = two_hospitals(CLASSES)
 
     def external(ours, theirs):
         options = SimpleNamespace(
-            data=[ours.format(tmp_path / "north")], external=theirs.format(tmp_path / "south"),
+            data=[ours.format(north)], external=theirs.format(south),
             out=tmp_path / "out", skip_bad=False, profile="quick",
         )  # fmt: skip
         return Material(options, recipe).external

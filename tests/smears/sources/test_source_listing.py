@@ -152,16 +152,9 @@ def test_pictures_of_one_name_in_two_folders_are_different_sources(source, tmp_p
 
 
 def test_people_of_one_name_in_two_folders_are_different_and_in_two_lists_the_same(
-    tmp_path, write_picture
+    tmp_path, two_hospitals
 ):
-    for seed, place in enumerate(("north", "south")):
-        lines = ["path,label,subject"]
-        for n in range(10):
-            name = f"{'ab'[n % 2]}/patient{n // 2}/1.png"
-            write_picture(tmp_path / place / name, 100 * seed + n)
-            lines.append(f"{name},{'ab'[n % 2]},p{n // 2 + seed}")
-        (tmp_path / place / "list.csv").write_text("\n".join(lines))
-    places = [tmp_path / "north", tmp_path / "south"]
+    places = two_hospitals("ab", shift=1)
     frame = sources.load([f"folder:{place}" for place in places], tmp_path / "cache")
     assert frame["subject"].nunique() == 10
     assert frame["subject"][0] == "folder:north:patient0"
