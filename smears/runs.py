@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,10 @@ from smears import InputError
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-learn", "opencv-python-headless")
 KEYS = ["path", "subject", "source", "part", "label"]
+
+
+class Diverged(InputError):
+    """A training whose network answers with what is no number."""
 
 
 def write_whole(path, text):
@@ -188,9 +193,18 @@ class Run:
             frame: catalogue rows with their `part`, in the order of the probabilities.
             classes: class names in the order of the columns.
             probabilities: float array (len(frame), len(classes)).
+
+        Raises:
+            Diverged: some of them are no numbers. The run stays unfinished.
         """
+        probabilities = np.asarray(probabilities, np.float64)
+        if count := (~np.isfinite(probabilities).all(axis=1)).sum():
+            raise Diverged(
+                f"training diverged: {count} of {len(frame)} predictions are no numbers; lower the "
+                f"learning rate or take another seed (delete {self.folder} to try the same again)"
+            )
         table = frame[KEYS].assign(path=names(frame["path"])).reset_index(drop=True)
-        scores = pd.DataFrame(np.asarray(probabilities, np.float64), columns=list(classes))
+        scores = pd.DataFrame(probabilities, columns=list(classes))
         # Nine digits tell every float32 apart, so metrics from the file equal those from memory.
         text = pd.concat([table, scores], axis=1).to_csv(index=False, float_format="%.9g")
         self.note(predictions=len(table))
@@ -236,19 +250,26 @@ def read_predictions(path):
     """The predictions in a CSV file, exactly as they were written.
 
     Raises:
-        InputError: the file is cut off.
+        InputError: the file is cut off, or some of its probabilities are no numbers.
     """
     with open(path, "rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(file.tell() - 1, 0))
         if file.read() != b"\n":
             raise InputError(_cut(path))
-    return pd.read_csv(
-        path,
-        dtype=dict.fromkeys(KEYS, str),
-        keep_default_na=False,
-        float_precision="round_trip",
-    )
+    try:
+        return pd.read_csv(
+            path,
+            # Columns that are not named here are probabilities.
+            dtype=defaultdict(lambda: float, dict.fromkeys(KEYS, str)),
+            keep_default_na=False,
+            float_precision="round_trip",
+        )
+    except ValueError as problem:
+        raise InputError(
+            f"{path} has probabilities that are no numbers ({problem}): bring it back from a copy, "
+            "or delete it, and the same command trains that row again."
+        ) from problem
 
 
 def _cut(path):

@@ -30,7 +30,7 @@ from smears import (
     weights,
 )
 from smears.material import Material
-from smears.runs import Run, hardware, read_predictions, write_whole
+from smears.runs import Diverged, Run, hardware, read_predictions, write_whole
 
 GO_ON = "Stopped. Finished epochs and rows are kept: the same command goes on from there."
 FREE = "Free some space, or give another --out: the same command goes on where it was."
@@ -85,7 +85,7 @@ class Study:
 
 
 class Unavailable(RuntimeError):
-    """A row that cannot be run here, with the reason; its line says "not run"."""
+    """A row that cannot be run here or diverged, with the reason; its line says "not run"."""
 
 
 class Results:
@@ -192,7 +192,7 @@ class Results:
         """The finished Run of a row, trained now if it was not.
 
         Raises:
-            Unavailable: it cannot be run here.
+            Unavailable: it cannot be run here, or its training diverged.
         """
         run = self._opened(label, seed, fold)
         hosts.same_folder(run.folder, f"The run of {label}, seed {seed}, fold {fold + 1},")
@@ -206,9 +206,9 @@ class Results:
                 run.write_environment()
                 try:
                     self.study.recipe.train(self.material.task(fold), run)
-                except Unavailable as reason:
+                except (Unavailable, Diverged) as reason:
                     run.note(unavailable=str(reason))
-                    raise
+                    raise Unavailable(str(reason)) from reason
                 self._tell(run, fold)
         return run
 

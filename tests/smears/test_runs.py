@@ -110,6 +110,26 @@ def test_cut_off_predictions_are_refused_by_name(tmp_path, how):
         _ = run.predictions
 
 
+def test_a_diverged_training_does_not_finish_a_run(tmp_path):
+    run = runs.Run(tmp_path, "row", {})
+    (run.folder / "checkpoint").mkdir()
+    scores = np.array([[0.1, 0.9], [np.nan, 0.5], [0.5, np.inf], [0.9, 0.1]])
+    with pytest.raises(runs.Diverged, match=r"2 of 4 predictions are no numbers; .*delete .*row-"):
+        run.write_predictions(_frame(), ["Healthy", "AML"], scores)
+    assert not run.finished
+    assert (run.folder / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "high"])
+def test_stored_predictions_that_are_no_numbers_are_refused_by_name(tmp_path, cell):
+    run = runs.Run(tmp_path, "row", {})
+    run.write_predictions(_frame(), ["Healthy", "AML"], np.full((4, 2), 0.5))
+    path = run.folder / "predictions.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("0.5", cell, 1), encoding="utf-8")
+    with pytest.raises(runs.InputError, match=r"predictions\.csv has probabilities that are no"):
+        _ = run.predictions
+
+
 @pytest.mark.parametrize("name", ["facts", "environment"])
 def test_damaged_facts_are_refused_with_the_remedy(tmp_path, name):
     run = runs.Run(tmp_path, "row", {})

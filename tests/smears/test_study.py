@@ -151,6 +151,22 @@ def test_two_seeds_train_twice_and_the_interval_spans_them(out, capsys):
     assert _table(lines)["VGG19"][1].startswith(f"{100 * np.mean(scores):.2f} (")
 
 
+def test_a_row_whose_training_diverges_is_not_run_and_the_others_are(out, capsys, monkeypatch):
+    whole = standin._scores
+
+    def diverging(frame, classes, model, seed):
+        scores = whole(frame, classes, model, seed)
+        scores[0] = np.nan if model == "MobileNet" else scores[0]
+        return scores
+
+    monkeypatch.setattr(standin, "_scores", diverging)
+    standin.script(COMPARISON, out, "--rows", "MobileNet", "VGG19")
+    lines = _lines(capsys)
+    assert "not run" in _table(lines)["MobileNet"]
+    assert "not run" not in _table(lines)["VGG19"]
+    assert any(line.startswith("- MobileNet: not run: training diverged: 1 of") for line in lines)
+
+
 def test_finished_shows_what_is_there_and_trains_nothing(out, capsys):
     standin.script(COMPARISON, out, "--rows", "MobileNet", "DenseNet121", "--seeds", "2")
     standin.script(COMPARISON, out, "--rows", "VGG19")
