@@ -78,9 +78,9 @@ def check(folder, cache, list_path=None):
     if not layout.spec:
         if layout.rows:
             lines += _rows(layout.rows)
-            if list_path:
-                return lines, _write(layout.rows, list_path)
-        return lines, layout.remedy
+        written = layout.rows and list_path
+        remedy = _write(layout.rows, list_path) if written else layout.remedy
+        return lines, "; ".join(filter(None, [layout.lost, remedy]))
     try:
         frame = sources.load([layout.spec], cache, skip_bad=True)
     except catalogue.BadImages:

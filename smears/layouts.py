@@ -4,7 +4,7 @@ import csv
 import os
 import shlex
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -47,6 +47,7 @@ class Layout:
         rows: for a list that can stand in for the folder: dicts with path and label ("" where
             unknown), and, if known, subject, part and mask.
         passed_over: Counter of the endings of files that are no pictures.
+        lost: one phrase on the lines of a table that are not among the rows, "" if all are.
     """
 
     what: str
@@ -54,6 +55,7 @@ class Layout:
     remedy: str = ""
     rows: tuple = ()
     passed_over: Counter = None
+    lost: str = ""
 
 
 def recognise(path):
@@ -121,7 +123,7 @@ def _folder(folder):
                 f"{shlex.quote(layout.spec)}."
             ) * bool(layout.spec)
             layout = Layout("a known set, not whole", remedy=problem + own)
-    return Layout(layout.what, layout.spec, layout.remedy, layout.rows, passed)
+    return replace(layout, passed_over=passed)
 
 
 def _others(folder):
@@ -374,7 +376,7 @@ def _wrapped(folder, found, name):
             f"one class only: {name}",
             remedy="a classifier needs two: add a folder with pictures of another class.",
         )
-    return Layout(inner.what, remedy=inner.remedy, rows=inner.rows)
+    return inner
 
 
 def _parts(folder, found):
@@ -463,7 +465,7 @@ def _list(path):
     except SourceError as problem:
         # Other columns, or paths of another machine; other faults are the list's own to mend.
         strange = "line 1:" in str(problem) or "is not a file" in str(problem)
-        rows = _guessed(path) if strange else []
+        rows, unknown = _guessed(path) if strange else ([], [])
         if not rows:
             return Layout("a list that cannot be read", remedy=str(problem))
         known = sorted({key for row in rows for key in row} - {"path"})
@@ -472,7 +474,11 @@ def _list(path):
             remedy=f"write it in the columns and with the paths that are read here: "
             f"{_command(path)}",
             rows=tuple(rows),
-        )
+            lost=(
+                f"{len(unknown)} of {len(rows) + len(unknown)} lines of {path.name} name no "
+                f"picture, or several, and are left out: {_some(unknown)}"
+            ) * bool(unknown),
+        )  # fmt: skip
     return Layout(f"a list: {path.name}", f"csv:{path}")
 
 
@@ -505,13 +511,14 @@ def _place_of(text, known):
 
 
 def _guessed(path):
-    """Rows from a table of other columns; [] if no column names pictures, or none labels."""
+    """(rows from a table of other columns, [] if no column names pictures or none labels; the
+    names in it that mean no picture, or several)."""
     try:
         table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False,
                             encoding="utf-8-sig")  # fmt: skip
         files = listing.pictures(path.parent, bad={})
     except (OSError, ValueError, csv.Error, pd.errors.ParserError, SourceError):
-        return []
+        return [], []
     known = _places(path.parent, files)
     heads = {str(name).strip().lower(): name for name in table.columns}
     hits = {
@@ -521,19 +528,20 @@ def _guessed(path):
     names = max(hits, key=hits.get, default=None)
     labels = next((heads[name] for name in LABELS if heads.get(name, names) != names), None)
     if not len(table) or hits[names] < 0.8 or labels is None:
-        return []
+        return [], []
     chosen = {"label": labels}
     for key, words in (("subject", SUBJECTS), ("part", SPLITS)):
         column = next((heads[word] for word in words if heads.get(word, names) != names), None)
         if column is not None:
             chosen[key] = column
-    rows = []
+    rows, unknown = [], []
     for _, entry in table.iterrows():
         file = _place_of(entry[names], known)
         if file is None:
+            unknown.append(entry[names])
             continue
         row = {"path": file} | {key: entry[column].strip() for key, column in chosen.items()}
         if "part" in row:
             row["part"] = PARTS.get(row["part"].lower(), "")
         rows.append(row)
-    return rows
+    return rows, unknown

@@ -114,6 +114,18 @@ def test_pictures_with_labels_in_a_table_of_other_columns(look, fill, tmp_path):
     assert look(tmp_path / "l.csv")[0] == 0
 
 
+@pytest.mark.parametrize("folder", ["mine", "mine/inner"])
+def test_lines_of_a_table_that_name_no_picture_or_several_are_told(look, fill, tmp_path, folder):
+    fill(tmp_path / folder, [f"cells/{n}.png" for n in range(12)] + ["cells/11.jpg"])
+    lines = [f"{n},{'AML' if n % 2 else 'healthy'}" for n in range(13)]
+    (tmp_path / folder / "labels.csv").write_text("\n".join(["image,diagnosis", *lines]))
+    told = "2 of 13 lines of labels.csv name no picture, or several, and are left out: 11, 12; "
+    assert told + "write it in the columns" in look(tmp_path / "mine")[2]
+    code, _, last = look(tmp_path / "mine", "--list", str(tmp_path / "l.csv"))
+    assert (code, told + "go on with: " in last) == (1, True)
+    assert len(pd.read_csv(tmp_path / "l.csv")) == 11
+
+
 def test_a_list_in_our_columns_is_found_in_the_folder_and_given_itself(look, fill, tmp_path):
     folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(12)])
     lines = [f"{n}.png,{'AML' if n % 2 else 'CML'}" for n in range(12)]
