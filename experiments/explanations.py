@@ -11,11 +11,11 @@ from pathlib import Path
 from table5 import COMPARISON
 
 from leukocytenet import recipe
-from smears import InputError, card, commandline, reports
+from smears import InputError, card, commandline, reports, splits
 from smears.explain import scoring, table
 from smears.explain.scoring import REFERENCES, Method
 from smears.material import Material
-from smears.runs import Run
+from smears.runs import Run, names
 from smears.study import Results, exits
 
 METHODS = {
@@ -77,7 +77,7 @@ def _arguments(parser):
         "--model", action="append", metavar="RUN", type=Path,
         help="explain by the network in this run's folder instead (out/runs/...), whatever it was "
         "trained on; a run of CoTCoNet too, which LIME alone can explain; repeatable. On the "
-        "run's own data its test part is shown, else all pictures",
+        "run's own data its test part is shown, else all pictures but those it was trained on",
     )  # fmt: skip
     parser.add_argument(
         "--task", choices=("nucleus",),
@@ -128,19 +128,57 @@ def _material(options):
 
 
 def _given(options):
-    """As `_material`, for --model: the test part of a run's own data, else all pictures."""
+    """As `_material`, for --model: the test part of a run's own data, else what is new to it."""
     material = Material(options, recipe)
-    runs = {path.name: Run.read(path) for path in options.model}
+    runs = {run.folder.resolve(): run for run in map(Run.read, options.model)}
+    called = [folder.name for folder in runs]
+    if len(set(called)) < len(runs):  # the same training under several --out
+        called = names(runs)
+    runs = dict(zip(called, runs.values(), strict=True))
     own = {run.settings.get("data") == material.fingerprint for run in runs.values()}
     if own == {True, False}:
         raise InputError("--model: some of these runs were trained on --data, others not.")
-    frame, line = material.catalogue, "None of these networks was trained on this data."
-    if own == {True}:
+    frame = material.catalogue
+    if own == {False}:
+        frame, line = _unseen(frame, runs)
+    else:
         parts, audit, split = material.split
         if {run.settings["split"] for run in runs.values()} != {split}:
             raise InputError("--model: trained on another split of --data; give --split as then.")
         frame, line = frame[(parts == "test").to_numpy()], audit.line
     return {name: [run] for name, run in runs.items()}, frame, material.name, [line]
+
+
+def _unseen(frame, runs):
+    """(the pictures that no run was trained or validated on, as far as its split tells; a line)."""
+    seen, lacking = set(), []
+    for name, run in runs.items():
+        folder = run.folder.resolve().parent.parent / "splits"
+        kept = splits.known(folder, run.settings.get("data"), run.settings.get("split"))
+        if kept is None:
+            lacking.append(name)
+        else:
+            seen |= set(kept["sha256"][kept["part"] != "test"])
+    shared = frame["sha256"].isin(seen)
+    if shared.all():
+        raise InputError(
+            "--model: these networks were trained or validated on every picture of --data; give "
+            "others, or all of the --data of then, of which the test part is shown."
+        )
+    them, lines = "the others" if lacking else "these networks", []
+    if shared.any():
+        lines = [
+            f"None of {them} was trained on the pictures shown: {shared.sum()} of {len(frame)}, on "
+            "which one was trained or validated, are left out."
+        ]
+    elif len(lacking) < len(runs):
+        lines = [f"None of {them} was trained on this data."]
+    if lacking:
+        lines.append(
+            f"Not trained on exactly this data: {', '.join(lacking)}; pictures that it shares with "
+            "their training were not looked for, since their split is not kept (out/splits)."
+        )
+    return frame[~shared.to_numpy()], " ".join(lines)
 
 
 def _scores(run, frame, methods, few, name, data):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -341,6 +342,23 @@ def stored(frame, fingerprint, folder, by="subject", *, share=5, count=0, seed=0
     return [_kept(frame, _read(frame, path), path, by, count) for path in paths]
 
 
+def known(folder, fingerprint, checksum):
+    """The pictures of a stored split with their parts, without their catalogue.
+
+    Args:
+        folder, fingerprint: as for `stored`. checksum: the split's, which a run's settings keep.
+
+    Returns:
+        DataFrame with the columns sha256 and part among others; None where no such file is kept.
+    """
+    for path in sorted(Path(folder).glob(f"{fingerprint}-*.csv")):
+        with suppress(ValueError, KeyError):  # a damaged file is not the one that is looked for
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            if _checksum(table["sha256"], table["part"]) == checksum:
+                return table
+    return None
+
+
 def _number(path):
     """Which fold a split's file is."""
     return int(path.stem.split("-")[-3])
@@ -385,5 +403,10 @@ def _kept(frame, parts, path, by, count):
         fresh = path.with_suffix(f".{os.getpid()}.partial")
         table.to_csv(fresh, index=False)
         os.replace(fresh, path)
-    text = "".join(sorted(frame["sha256"] + parts.astype(str)))
-    return parts.rename("part"), result, hashlib.sha256(text.encode()).hexdigest()[:12]
+    return parts.rename("part"), result, _checksum(frame["sha256"], parts)
+
+
+def _checksum(marks, parts):
+    """12 hexadecimal digits that name a split."""
+    text = "".join(sorted(marks + parts.astype(str)))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,6 +1,7 @@
 """The script that measures explanations, on runs of a small network that is not trained."""
 
 import json
+import shutil
 import sys
 
 import explanations
@@ -26,16 +27,23 @@ def place(tmp_path_factory):
     frame = sources.load([f"csv:{place / 'cells.csv'}"], place / "out" / "data")
     fingerprint = catalogue.fingerprint(frame)
     ((parts, _, split),) = splits.stored(frame, fingerprint, place / "out" / "splits")
-    keras.utils.set_random_seed(0)
-    network = control.network(SIZE)
-    for name, data in (("own", fingerprint), ("other", "another")):
-        settings = {"model": name, "seed": 0, "size": SIZE, "data": data, "split": split}
-        run = Run(place / "runs", name, settings)
-        network.save(run.folder / "model.keras")
-        run.note(classes=list(control.CLASSES), preprocess="tf")
-        chance = np.full((len(frame), 2), 0.5)
-        run.write_predictions(frame.assign(part=parts), control.CLASSES, chance)
+    _put(place, "own", frame, parts, fingerprint, split)
+    apart = frame.assign(sha256=frame["sha256"].str[::-1])
+    ((_, _, split),) = splits.stored(apart, "another", place / "splits")
+    _put(place, "other", apart, parts, "another", split)
     return place, parts
+
+
+def _put(place, name, frame, parts, data, split):
+    """The folder of a finished run whose network is not trained."""
+    settings = {"model": name, "seed": 0, "size": SIZE, "data": data, "split": split}
+    run = Run(place / "runs", name, settings)
+    keras.utils.set_random_seed(0)
+    control.network(SIZE).save(run.folder / "model.keras")
+    run.note(classes=list(control.CLASSES), preprocess="tf")
+    chance = np.full((len(frame), 2), 0.5)
+    run.write_predictions(frame.assign(part=parts), control.CLASSES, chance)
+    return run.folder
 
 
 def _run(place, monkeypatch, *arguments, data=True):
@@ -75,6 +83,42 @@ def test_other_data_is_explained_in_pictures_of_all_its_parts(place, monkeypatch
     found = pd.read_csv(place / "out" / "tables" / "explanations_csv-cells_quick_given-models.csv")
     assert (parts == "test").sum() < 20 < len(parts)
     assert set(found["n"]) == {20}  # as many as are shown unless --pictures says otherwise
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_pictures_that_a_run_on_more_data_was_trained_on_are_left_out(
+    place, tmp_path, monkeypatch, capsys, kept
+):
+    place, parts = place
+    frame = sources.load([f"csv:{place / 'cells.csv'}"], place / "out" / "data")
+    more = pd.concat([frame, frame.assign(sha256=frame["sha256"].str[::-1])], ignore_index=True)
+    both = pd.concat([parts, parts], ignore_index=True)
+    ((_, _, split),) = splits.stored(more.assign(part=both), "more", tmp_path / "splits")
+    folder = _put(tmp_path, "more", more, both, "more", split)
+    if not kept:
+        (tmp_path / "splits" / "more-subject-0.csv").unlink()
+    _run(place, monkeypatch, "--model", folder, "--methods", "Edge detector")
+    out = capsys.readouterr().out
+    found = pd.read_csv(place / "out" / "tables" / "explanations_csv-cells_quick_given-models.csv")
+    seen = (parts != "test").sum()
+    assert (f"shown: {seen} of {len(parts)}, on which one was trained" in out) == kept
+    assert (f"{folder.name}; pictures that it shares" in out) != kept
+    assert "None of these networks was trained on this data" not in out
+    assert set(found["n"]) == {len(parts) - seen if kept else 20}
+
+
+def test_runs_of_one_name_in_several_folders_are_all_explained(place, tmp_path, monkeypatch):
+    place, _ = place
+    folder = _folder(place, "other")
+    again = tmp_path / "again" / "runs" / folder.name
+    shutil.copytree(place / "splits", tmp_path / "again" / "splits")
+    shutil.copytree(folder, again)
+    models = [x for path in (folder, again) for x in ("--model", path / "model.keras")]
+    _run(place, monkeypatch, *models, "--methods", "Edge detector", "--pictures", 3)
+    found = pd.read_csv(place / "out" / "tables" / "explanations_csv-cells_quick_given-models.csv")
+    assert len(found) == 2
+    assert all(name.endswith(f"/runs/{folder.name}") for name in set(found["Model"]))
+    assert found["Model"].nunique() == 2
 
 
 def test_no_more_pictures_than_asked_for(place, monkeypatch):
