@@ -37,9 +37,9 @@ def groups(frame, by="subject"):
 
     Args:
         frame: catalogue.
-        by: "subject": pictures of one subject (where the subject is unknown, of one source
-            image); "source": pictures cut from one source image; "image": each picture alone,
-            which is how the papers split.
+        by: "subject": pictures of one subject, or of one source image, whose subject may be known
+            for some of them alone; "source": pictures cut from one source image; "image": each
+            picture alone, which is how the papers split.
 
     Returns:
         Integer array, one group number a row. Except with "image", pictures that are
@@ -52,9 +52,8 @@ def groups(frame, by="subject"):
     unit = frame["source"]
     if by == "subject":
         unit = frame["subject"].where(frame["subject"] != "", frame["source"])
-    code = pd.factorize(unit)[0]
-    pairs = copies.pairs(frame["thumbnail"])
-    edges = np.concatenate([pairs, _chain(code), _chain(pd.factorize(frame["sha256"])[0])])
+    alike = [_chain(pd.factorize(column)[0]) for column in (unit, frame["source"], frame["sha256"])]
+    edges = np.concatenate([copies.pairs(frame["thumbnail"]), *alike])
     size = len(frame)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
     return connected_components(graph, directed=False)[1]

@@ -70,6 +70,22 @@ def test_without_known_subjects_crops_of_one_source_image_stay_together():
     assert frame.assign(part=parts).groupby("source")["part"].nunique().max() == 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_crops_of_one_source_image_stay_together_where_some_of_their_subjects_are_known(seed):
+    frame = _catalogue()
+    frame["source"] = "field of " + frame["subject"]
+    frame.loc[::2, "subject"] = ""
+    parts = splits.split(frame, seed=seed)
+    found = splits.audit(frame, parts)
+    assert (found.failures, found.line.endswith("nothing on two sides.")) == ((), True)
+
+
+def test_subjects_are_numbered_as_they_come_where_their_source_images_are_theirs_alone():
+    frame = _catalogue()
+    frame["source"] = [f"{name}-{n // 2 % 2}" for n, name in enumerate(frame["subject"])]
+    assert splits.groups(frame).tolist() == pd.factorize(frame["subject"])[0].tolist()
+
+
 def test_splitting_by_source_image_keeps_crops_together_and_counts_people_on_two_sides():
     frame = _catalogue()
     frame["source"] = [f"{name}-{n // 2 % 2}" for n, name in enumerate(frame["subject"])]
