@@ -1,9 +1,12 @@
 """Pretrained weights from files: whole or partial, by layer name; and ImageNet's, if reachable."""
 
+import errno
 import hashlib
+import http.client
 import json
 import re
 import socket
+import ssl
 import sys
 import warnings
 import zipfile
@@ -19,6 +22,14 @@ from smears.runs import write_whole
 FORMATS = (".npz", ".h5", ".keras", ".137", ".weights")
 
 KERAS_3 = (".weights.h5", ".keras")  # those of them that Keras 3 writes
+
+# How a download ends that stalls or breaks off, and the errors of this kind without a class.
+# No BrokenPipeError: that is the terminal, to which Keras prints its progress.
+BROKEN = (
+    TimeoutError, ConnectionResetError, ConnectionAbortedError, ssl.SSLError,
+    http.client.HTTPException,
+)  # fmt: skip
+UNREACHABLE = (errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH)
 
 # What a failed download taught this process, so that five rows do not try five times.
 _failed = []
@@ -59,8 +70,10 @@ def imagenet(constructor, **arguments):
     try:
         return constructor(weights="imagenet", **arguments)
     except Exception as problem:
-        # keras.utils.get_file turns every network error into a bare Exception.
-        if "fetch failure" not in str(problem):
+        # keras.utils.get_file turns a download that cannot begin into a bare Exception; of one
+        # that ends midway it lets the error through.
+        lost = isinstance(problem, BROKEN) or getattr(problem, "errno", None) in UNREACHABLE
+        if not lost and "fetch failure" not in str(problem):
             raise
         _failed.append(
             "ImageNet weights could not be downloaded (no network?). Copy the files of "

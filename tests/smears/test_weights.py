@@ -1,6 +1,8 @@
 """Weights from files: by layer name, whole or partial, wrong ones refused, no code ever run."""
 
 import contextlib
+import errno
+import http.client
 import zipfile
 
 import h5py
@@ -252,12 +254,23 @@ def test_groups_that_hold_each_other_end(tmp_path):
     assert load(network, tmp_path / "ring.h5").missing == ()
 
 
-def test_a_failed_download_is_told_once_and_remembered(monkeypatch):
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Exception("URL fetch failure on https://example.org: None -- no route"),
+        TimeoutError("The read operation timed out"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        http.client.IncompleteRead(b""),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+def test_a_failed_download_is_told_once_and_remembered(monkeypatch, problem):
     calls = []
 
     def constructor(weights):
         calls.append(weights)
-        raise Exception("URL fetch failure on https://example.org: None -- no route")
+        raise problem
 
     monkeypatch.setattr(weights, "_failed", [])
     for _ in range(2):
@@ -266,12 +279,22 @@ def test_a_failed_download_is_told_once_and_remembered(monkeypatch):
     assert calls == ["imagenet"]
 
 
-def test_other_failures_of_a_constructor_are_not_taken_for_a_missing_network(monkeypatch):
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ValueError("wrong shape"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        BrokenPipeError(errno.EPIPE, "Broken pipe"),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+def test_other_failures_of_a_constructor_are_not_taken_for_a_missing_network(monkeypatch, problem):
     def constructor(weights):
-        raise ValueError("wrong shape")
+        raise problem
 
     monkeypatch.setattr(weights, "_failed", [])
-    with pytest.raises(ValueError, match="wrong shape"):
+    with pytest.raises(type(problem), match=str(problem.args[-1])):
         weights.imagenet(constructor)
     assert not weights._failed
 
