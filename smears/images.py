@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import stat
 import warnings
 from pathlib import Path
@@ -30,6 +31,12 @@ FORMATS = (
 
 # A progressive JPEG has some ten scans, each of which costs a pass over all its pixels.
 MAX_SCANS = 50
+MAX_MARKERS = 10_000  # ordinary ones have ten, with large metadata some hundred
+
+# A JPEG's marker that has a length behind it, or the end of the picture (D9). In a scan, FF is
+# followed by 00 or by D0 to D7; FF before a marker fills up.
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+SCAN, END = 0xDA, 0xD9
 
 # What 12-bit cameras write into 16 bits comes out at 0 to 16.
 DARKEST = 16
@@ -86,7 +93,7 @@ def describe(source, most=MAX_PIXELS):
                     )
                 if max(width, height) > MAX_SIDE:
                     raise BadImage(f"{width} x {height} pixels: a side of more than {MAX_SIDE:,}")
-                if image.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > MAX_SCANS:
+                if image.format in ("JPEG", "MPO") and _many_scans(content):
                     raise BadImage(f"more than {MAX_SCANS} scans: save it as an ordinary JPEG")
                 # Asked first, for to count the frames of a large GIF takes seconds.
                 several = getattr(image, "is_animated", False)
@@ -110,6 +117,27 @@ def describe(source, most=MAX_PIXELS):
     except Exception as problem:
         # Damaged headers make Pillow raise anything: TypeError, struct.error, KeyError, ...
         raise BadImage(f"not a whole image ({str(problem) or type(problem).__name__})") from problem
+
+
+def _many_scans(content):
+    """Whether the first picture in a JPEG's bytes has more than `MAX_SCANS` scans.
+
+    Others may follow it, or a phone's video, and a preview may stand in its EXIF. One with more
+    than `MAX_MARKERS` markers, which would take seconds to count, is taken to have them.
+    """
+    if content.count(bytes([0xFF, SCAN])) <= MAX_SCANS:
+        return False
+    count, place = 0, 2
+    for _ in range(MAX_MARKERS):
+        found = MARKER.search(content, place)
+        if not found or content[found.end() - 1] == END:
+            return False
+        place = found.end()
+        count += content[place - 1] == SCAN
+        if count > MAX_SCANS:
+            return True
+        place += int.from_bytes(content[place : place + 2])
+    return True
 
 
 def read(path):

@@ -284,6 +284,27 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_at_once():
     assert images.decode(_encoded(Image.fromarray(PICTURE), "JPEG", progressive=True)).any()
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_follows_a_jpeg_or_stands_in_its_metadata_has_no_scans(progressive):
+    scans = b"\xff\xda\x00\x02" * 60
+    whole = Image.fromarray(PICTURE)
+    content = _encoded(whole, "JPEG", progressive=progressive, comment=scans, restart_marker_rows=1)
+    assert (images.decode(content + scans) == np.asarray(Image.open(io.BytesIO(content)))).all()
+
+
+@pytest.mark.parametrize(
+    "filling", [b"\xff\xfe\x00\x02", b"\xff\xfe\x00\x00", b"\xff\x00", b"\xff"]
+)
+def test_a_jpeg_with_millions_of_markers_is_refused_at_once(filling):
+    content = _encoded(Image.fromarray(PICTURE), "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xda")
+    filled = content[:-2] + filling * 1_000_000 + content[start:-2] * 60
+    began = time.perf_counter()
+    with pytest.raises(images.BadImage, match="more than 50 scans"):
+        images.decode(filled)
+    assert time.perf_counter() - began < 0.5
+
+
 def test_a_lower_limit_of_pixels_can_be_asked_for():
     content = _encoded(Image.fromarray(PICTURE))
     assert images.decode(content, 192).shape == (12, 16, 3)
