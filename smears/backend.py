@@ -64,6 +64,15 @@ def start():
     return name
 
 
+def nvidia():
+    """Whether there is an NVIDIA GPU, by the machine's files, so that no backend starts.
+
+    In WSL2 all GPUs, of whatever maker, are one device; NVIDIA's driver brings its CUDA along.
+    """
+    wsl = Path("/dev/dxg").exists() and Path("/usr/lib/wsl/lib/libcuda.so.1").exists()
+    return wsl or any(Path("/dev").glob("nvidia[0-9]*"))
+
+
 def precision():
     """The Keras dtype policy in which whole networks train fastest on this machine.
 
@@ -71,7 +80,7 @@ def precision():
     AMX: half the time of float32 for VGG19's steps; on others it would be emulated and slower);
     else "float32". Read from the machine's files, so that no backend starts.
     """
-    if any(Path("/dev").glob("nvidia[0-9]*")):
+    if nvidia():
         return "mixed_bfloat16"
     try:
         flags = set(Path("/proc/cpuinfo").read_text().split())

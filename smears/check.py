@@ -4,7 +4,6 @@ import argparse
 import csv
 import io
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def check(folder, cache, list_path=None):
     except catalogue.BadImages:
         sources.load([layout.spec], cache)  # which names every file and its reason
         raise
-    lines[0] += f" Read as --data {shlex.quote(layout.spec)}."
+    lines[0] += f" Read as --data {commandline.quoted(layout.spec)}."
     lines += _contents(frame)
     left_out = frame.attrs["left_out"]
     remedies = []
@@ -133,14 +132,20 @@ def _write(rows, path):
     table = csv.writer(text, lineterminator="\n")
     table.writerow(keys)
     for row in rows:
-        places = {
-            key: os.path.relpath(row[key], path.parent) for key in ("path", "mask") if row.get(key)
-        }
+        places = {key: _place(row[key], path.parent) for key in ("path", "mask") if row.get(key)}
         table.writerow([{**row, **places}.get(key, "") for key in keys])
     write_whole(path, text.getvalue())
     blank = sum(not row["label"] for row in rows)
     fill = f"fill in the column label of {blank} lines in {path}, then" if blank else "go on with"
     return f'{fill}: python -m smears check "{path}"'
+
+
+def _place(path, folder):
+    """A picture as a list in the folder names it: in full where it lies on another drive."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return os.path.abspath(path)
 
 
 def _contents(frame):
@@ -213,7 +218,7 @@ def _split(frame):
 
 def _commands(spec, frame):
     """The commands to go on with."""
-    data = f"--data {shlex.quote(spec)}" + " --skip-bad" * bool(frame.attrs["left_out"])
+    data = f"--data {commandline.quoted(spec)}" + " --skip-bad" * bool(frame.attrs["left_out"])
     lines = [
         "Look:     python experiments/contact_sheet.py " + data,
         "Train:    python experiments/table5.py --paper leukocytenet --rows LeukocyteNet "

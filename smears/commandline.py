@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import shlex
+import subprocess
 import tempfile
 import textwrap
 from pathlib import Path
 
-from smears import InputError, hosts, published, sources, splits
+from smears import InputError, backend, hosts, published, sources, splits
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("quick", "laptop", "paper")
@@ -20,6 +22,11 @@ def stem(options):
     if options.folds:
         names.append(f"{options.folds}-folds")
     return f"{'-'.join(dict.fromkeys(names))}_{options.profile}"
+
+
+def quoted(text):
+    """A word as this system's shell takes it: Windows' passes single quotes on."""
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
 
 
 def parse(studies, argv=None, extra="", *, what="", more=None):
@@ -288,8 +295,4 @@ def _check_weights(parser, options, studies):
 
 def _gpu():
     """Whether there is a GPU; asks the backend only where the machine may have one."""
-    if not any(Path("/dev").glob("nvidia[0-9]*")):
-        return False
-    from smears import backend
-
-    return backend.has_gpu()
+    return backend.nvidia() and backend.has_gpu()

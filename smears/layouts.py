@@ -2,7 +2,6 @@
 
 import csv
 import os
-import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from smears.commandline import quoted
 from smears.images import ENDINGS
 from smears.sources import allidb, ash, cnmc, kin, listing, manifest, pbc, snam, taleqani, zheng
 from smears.sources.folder import DATE, LEAST, MASK_FOLDERS, MASKS, PARTS, bare
@@ -120,7 +120,7 @@ def _folder(folder):
         if problem and not layout.spec.startswith("csv:"):
             own = (
                 " If these are your own pictures and each folder is a class, give --data "
-                f"{shlex.quote(layout.spec)}."
+                f"{quoted(layout.spec)}."
             ) * bool(layout.spec)
             layout = Layout("a known set, not whole", remedy=problem + own)
     return replace(layout, passed_over=passed)
@@ -177,8 +177,8 @@ def _several(folder, sets):
     """The Layout of a folder that holds different published sets, which are no classes."""
     specs = [layout.spec for layout in sets.values()]
     names = [f"{name} is {spec.partition(':')[0]}" for name, spec in zip(sets, specs, strict=True)]
-    given = " ".join(f"--data {shlex.quote(spec)}" for spec in specs)
-    more = f"or, if each folder is meant as one class, --data {shlex.quote(f'folder:{folder}')}"
+    given = " ".join(f"--data {quoted(spec)}" for spec in specs)
+    more = f"or, if each folder is meant as one class, --data {quoted(f'folder:{folder}')}"
     if same := kin(specs):
         more = f"but leave out one of those that show the same cells: {'; '.join(same)}"
     return Layout(
@@ -486,7 +486,7 @@ def _lists(folder, read):
     """Several lists beside pictures: often one a part of a split that is already made."""
     names = [path.name for path in read]
     whole = [path for path, layout in read.items() if layout.spec]
-    together = " ".join(shlex.quote(f"csv:{path}") for path in whole)
+    together = " ".join(quoted(f"csv:{path}") for path in whole)
     return Layout(
         f"{len(names)} lists: {_some(names)}",
         remedy=f"make one of them, {folder / 'all.csv'}, with a column part (train, validation, "

@@ -242,7 +242,10 @@ def _names_network(path):
 def names(paths):
     """Paths below the folder that all of them share: a run tells no machine's folders."""
     paths = [Path(path) for path in paths]
-    shared = Path(os.path.commonpath([path.parent for path in paths]))
+    try:
+        shared = Path(os.path.commonpath([path.parent for path in paths]))
+    except ValueError:  # on several drives, which Windows has
+        return [path.relative_to(path.anchor).as_posix() for path in paths]
     return [path.relative_to(shared).as_posix() for path in paths]
 
 

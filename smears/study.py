@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -507,5 +506,5 @@ def use(made):
     place = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
     return (
         f"Use {label}: python -m {made.study.paper}.predict{explain} "
-        f"--model {shlex.quote(str(place))} PICTURES"
+        f"--model {commandline.quoted(str(place))} PICTURES"
     )

@@ -1,14 +1,15 @@
 """Where results go is settled before any work is done for them."""
 
 import argparse
+import ntpath
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
 
 import pytest
 
-from smears import InputError, check, commandline, sources
+from smears import InputError, backend, check, commandline, runs, sources
 from smears.material import Material
 
 
@@ -18,6 +19,52 @@ def test_the_folder_is_made_and_comes_back_absolute(tmp_path, monkeypatch):
     assert place == tmp_path / "a" / "b"
     assert place.is_dir()
     assert not list(place.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("system", "text", "word"),
+    [
+        ("nt", r"folder:C:\data\mine", r"folder:C:\data\mine"),
+        ("nt", r"folder:C:\my data", r'"folder:C:\my data"'),
+        ("posix", "folder:/my data", "'folder:/my data'"),
+    ],
+)
+def test_words_of_a_printed_command_are_quoted_as_the_system_s_shell_takes_them(
+    monkeypatch, system, text, word
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "name", system)
+        found = commandline.quoted(text)
+    assert found == word
+
+
+def test_pictures_on_two_drives_have_names_and_places_in_a_list(monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "Path", PureWindowsPath)
+    monkeypatch.setattr(runs.os, "path", ntpath)
+    monkeypatch.setattr(check.os, "path", ntpath)
+    there = [r"C:\data\a\1.png", r"D:\more\b\2.png"]
+    assert runs.names(there) == ["data/a/1.png", "more/b/2.png"]
+    assert runs.names([there[0], r"C:\data\b\2.png"]) == ["a/1.png", "b/2.png"]
+    assert check._place(there[1], PureWindowsPath("C:\\")) == there[1]
+    assert check._place(there[0], PureWindowsPath(r"C:\data")) == r"a\1.png"
+
+
+@pytest.mark.parametrize(
+    ("files", "there"),
+    [
+        (["dev/nvidia0"], True),
+        (["dev/nvidiactl"], False),
+        (["dev/dxg", "usr/lib/wsl/lib/libcuda.so.1"], True),
+        (["dev/dxg"], False),  # a GPU of another maker
+        ([], False),
+    ],
+)
+def test_an_nvidia_gpu_is_known_by_its_files_in_wsl2_too(monkeypatch, tmp_path, files, there):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(backend, "Path", lambda path: tmp_path / path.lstrip("/"))
+    assert backend.nvidia() == there
 
 
 def test_folders_and_lists_give_their_own_names_to_files_and_captions():
