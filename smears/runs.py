@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import defaultdict
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -260,19 +259,23 @@ def read_predictions(path):
         file.seek(max(file.tell() - 1, 0))
         if file.read() != b"\n":
             raise InputError(_cut(path))
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    classes = table.columns.difference(KEYS, sort=False)
     try:
-        return pd.read_csv(
-            path,
-            # Columns that are not named here are probabilities.
-            dtype=defaultdict(lambda: float, dict.fromkeys(KEYS, str)),
-            keep_default_na=False,
-            float_precision="round_trip",
-        )
+        # By Python, which takes the nearest number in every version of pandas.
+        numbers = table[classes].to_numpy(object).astype(float)
     except ValueError as problem:
-        raise InputError(
-            f"{path} has probabilities that are no numbers ({problem}): bring it back from a copy, "
-            "or delete it, and the same command trains that row again."
-        ) from problem
+        raise InputError(_no_numbers(path, problem)) from problem
+    if not np.isfinite(numbers).all():
+        raise InputError(_no_numbers(path, "nan or inf"))
+    return table.assign(**dict(zip(classes, numbers.T, strict=True)))
+
+
+def _no_numbers(path, which):
+    return (
+        f"{path} has probabilities that are no numbers ({which}): bring it back from a copy, or "
+        "delete it, and the same command trains that row again."
+    )
 
 
 def _cut(path):

@@ -122,11 +122,13 @@ def scores(run, classifier, frame, methods, few, title=""):
 
 def _read(path):
     """Scores as they were written; empty cells are NaN but in texts."""
-    table = pd.read_csv(
-        path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXTS, str),
-        float_precision="round_trip",
-    )  # fmt: skip
-    return table.fillna(dict.fromkeys(TEXTS, ""))
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if table.empty:
+        return table
+    numbers = table.columns.difference([*TEXTS, "flat"], sort=False)
+    # By Python, which takes the nearest number in every version of pandas.
+    table[numbers] = table[numbers].replace("", "nan").to_numpy(object).astype(float)
+    return table.assign(flat=table["flat"] == "True")
 
 
 def _name(label, method, frame, few):
