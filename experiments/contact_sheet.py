@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from smears import commandline, images, reports, sources
-from smears.study import exits
+from smears.ending import exits
 
 SIDE = 160  # pixels of a picture on the sheet
 

@@ -12,11 +12,12 @@ from table5 import COMPARISON
 
 from leukocytenet import recipe
 from smears import InputError, card, commandline, reports, splits
+from smears.ending import exits
 from smears.explain import scoring, table
 from smears.explain.scoring import REFERENCES, Method
 from smears.material import Material
 from smears.runs import Run, names
-from smears.study import Results, exits
+from smears.study import Results
 
 METHODS = {
     "Grad-CAM": Method("gradcam"),

@@ -4,7 +4,7 @@ import argparse
 
 from smears import forensics, published, reports
 from smears.commandline import add_places, place
-from smears.study import exits
+from smears.ending import exits
 
 PAPERS = ("leukocytenet", "cotconet")
 

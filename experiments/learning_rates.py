@@ -10,7 +10,8 @@ import pandas as pd
 from table4 import ABLATION
 
 from smears import commandline, reports
-from smears.study import Results, exits
+from smears.ending import exits
+from smears.study import Results
 from smears.tables import interval, interval_line, scored, size
 
 WHOLE = (

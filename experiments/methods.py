@@ -5,7 +5,7 @@ import argparse
 from cotconet.rivals import profiles
 from smears import backend, reports
 from smears.commandline import add_places, place
-from smears.study import exits
+from smears.ending import exits
 
 
 def main(argv=None):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from smears import InputError, colour, published, reports
 from smears.commandline import place
-from smears.study import exits
+from smears.ending import exits
 
 RESULTS = Path(__file__).parent / "results"
 OURS, OTHERS, COLOUR_ONLY, PUBLISHED = "#0072B2", "#404040", "#D55E00", "#8c8c8c"

@@ -6,7 +6,8 @@ from table2 import CNMC
 
 from cotconet import protocol_gap
 from smears import InputError, commandline, reports
-from smears.study import Results, exits
+from smears.ending import exits
+from smears.study import Results
 
 
 def main():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cotconet.segmentation_table import METHODS, PROFILES, Comparison
 from smears import commandline, reports, sources
-from smears.study import exits
+from smears.ending import exits
 
 
 def main():

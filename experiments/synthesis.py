@@ -4,9 +4,9 @@ import argparse
 
 from cotconet import recipe
 from smears import InputError, backend, commandline, reports, sources
+from smears.ending import exits
 from smears.material import Material
 from smears.runs import Run, hardware
-from smears.study import exits
 
 
 def main():

@@ -7,8 +7,8 @@ import yaml
 
 from smears import forensics, published, reports, verdicts
 from smears.commandline import ROOT, place
+from smears.ending import exits
 from smears.runs import write_whole
-from smears.study import exits
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
 RESULTS = Path(__file__).parent / "results"
@@ -27,12 +27,12 @@ def main(argv=None):
         help="where REPRODUCTION.md is written. Default: the checkout",
     )  # fmt: skip
     options = parser.parse_args(argv)
-    with exits():
+    with exits("Stopped."):
         folder = place(options.out)
-    parts = [_paper(package, claims) for package, claims in read().items()]
-    page = folder / "REPRODUCTION.md"
-    write_whole(page, INTRODUCTION + "\n".join(parts))
-    print(f"Written: {page}")
+        parts = [_paper(package, claims) for package, claims in read().items()]
+        page = folder / "REPRODUCTION.md"
+        write_whole(page, INTRODUCTION + "\n".join(parts))
+        print(f"Written: {page}")
 
 
 def read():

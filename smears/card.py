@@ -8,6 +8,7 @@ from importlib import import_module
 import numpy as np
 
 from smears import InputError, calibration, checklists, metrics, reports, sources, splits, tables
+from smears.ending import exits
 from smears.runs import Run, classes_of, write_whole
 
 NAME = "MODEL_CARD.md"
@@ -28,13 +29,15 @@ def main(argv=None):
         "its end. Do so after explanations or another data set have been measured.",
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, out/runs/...")
+    options = parser.parse_args(argv)
     code = 0
-    for folder in parser.parse_args(argv).runs:
-        try:
-            print(f"Written: {write(Run.read(folder))}")
-        except InputError as problem:
-            print(problem, file=sys.stderr)
-            code = 2
+    with exits("Stopped."):
+        for folder in options.runs:
+            try:
+                print(f"Written: {write(Run.read(folder))}")
+            except InputError as problem:
+                print(problem, file=sys.stderr)
+                code = 2
     return code
 
 

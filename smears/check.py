@@ -20,6 +20,7 @@ from smears import (
     sources,
     splits,
 )
+from smears.ending import exits
 from smears.runs import write_whole
 
 MOST = 8  # names that are listed of each kind
@@ -50,13 +51,14 @@ def main(argv=None):
             commandline.place(options.list.parent, option="--list, folder")
     except InputError as problem:
         parser.error(str(problem))
-    try:
-        lines, remedy = check(options.folder, out / "data", options.list)
-    except InputError as problem:
-        lines, remedy = [], str(problem)
-    verdict = f"Not usable as it is: {remedy}" if remedy else "Usable as it is."
-    print("\n".join([*lines, "", verdict]))
-    return 1 if remedy else 0
+    with exits("Stopped."):
+        try:
+            lines, remedy = check(options.folder, out / "data", options.list)
+        except InputError as problem:
+            lines, remedy = [], str(problem)
+        verdict = f"Not usable as it is: {remedy}" if remedy else "Usable as it is."
+        print("\n".join([*lines, "", verdict]))
+        return 1 if remedy else 0
 
 
 def check(folder, cache, list_path=None):

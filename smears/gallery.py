@@ -7,9 +7,10 @@ import traceback
 from tqdm import tqdm
 
 from smears import InputError, commandline, page, published
+from smears.ending import exits
 from smears.material import Material
 from smears.runs import hardware
-from smears.study import Results, exits, produce
+from smears.study import Results, produce
 
 
 def main(*studies, argv=None):

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from smears import commandline, predict, predict_page
+from smears.ending import exits
 from smears.runs import Run, write_whole
-from smears.study import exits
 
 MOST = 20  # answers that are printed
 

@@ -1,11 +1,8 @@
 """Declare a table as rows of settings; train what is missing; print it beside the published one."""
 
-import errno
 import os
-import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import product
@@ -28,12 +25,9 @@ from smears import (
     reports,
     weights,
 )
+from smears.ending import exits
 from smears.material import Material
 from smears.runs import Diverged, Run, hardware, read_predictions, write_whole
-
-GO_ON = "Stopped. Finished epochs and rows are kept: the same command goes on from there."
-FREE = "Free some space, or give another --out: the same command goes on where it was."
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -431,48 +425,6 @@ def main(*studies, argv=None):
         for study, results in fit:
             if study.title not in refused:
                 _show(study, results)
-
-
-@contextmanager
-def exits(stopped=GO_ON):
-    """End the process as people expect.
-
-    130 after Ctrl-C, 2 with one message on bad input or a full disk, 1 in silence where no one
-    reads on (`| head`). What a terminal cannot show is printed as a question mark.
-
-    Args:
-        stopped: what is said after Ctrl-C.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"\n{stopped}", file=sys.stderr)
-        sys.exit(130)
-    except InputError as problem:
-        print(f"\n{problem}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        # Else Python complains once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as problem:
-        full = _full(problem)
-        if not full:
-            raise
-        print(f"\nThe disk is full ({full}). {FREE}", file=sys.stderr)
-        sys.exit(2)
-
-
-def _full(problem):
-    """The message of a full disk, or of a used-up quota, among an exception and its causes; ""."""
-    while problem:
-        if getattr(problem, "errno", None) in FULL or "No space left" in str(problem):
-            return str(problem).strip().splitlines()[-1]
-        problem = problem.__cause__ or problem.__context__
-    return ""
 
 
 def _show(study, results):

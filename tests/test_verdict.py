@@ -31,5 +31,15 @@ def test_the_page_is_what_the_script_writes(tmp_path):
     assert pages[0] == pages[1]
 
 
+def test_a_claim_without_a_finished_run_ends_with_2_and_names_the_folder(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(verdict, "RESULTS", tmp_path)
+    with pytest.raises(SystemExit) as end:
+        verdict.main(["--out", str(tmp_path)])
+    assert end.value.code == 2
+    assert f"{tmp_path}" in capsys.readouterr().err
+
+
 def test_numbers_of_the_network_that_differ_would_not_be_met():
     assert verdicts.equal("1", "2", "parameters").result == verdicts.NOT_MET

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from smears.study import exits
+from smears.ending import exits
 
 THREADS = 24  # requests in hand; more wait in memory, unread
 CONNECTIONS = 128  # beyond which the system holds new ones back

@@ -1,12 +1,9 @@
 """Scripts as people meet them: what is trained, kept, told, refused; all without training."""
 
-import errno
 import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -424,34 +421,6 @@ def test_a_table_ends_with_the_command_that_uses_its_network(out, capsys, monkey
     next(out.glob("runs/LeukocyteNet-*/model.keras")).unlink()
     standin.script(COMPARISON, out)
     assert not any(line.startswith("Use ") for line in _lines(capsys))
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_ends_with_2_and_the_remedy(capsys, number):
-    problem = RuntimeError("could not write")
-    problem.__cause__ = OSError(number, os.strerror(number))
-    with pytest.raises(SystemExit) as end, study.exits():
-        raise problem
-    assert end.value.code == 2
-    assert "The disk is full" in capsys.readouterr().err
-    with pytest.raises(RuntimeError, match="another"), study.exits():
-        raise RuntimeError("another")
-
-
-def test_what_a_terminal_cannot_show_or_no_one_reads_is_no_error():
-    code = "from smears.study import exits\nwith exits():\n    print('93.7 – 95.9 ' * 9999)"
-    latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, env=latin, cwd=commandline.ROOT)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b"93.7 ? 95.9")
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=latin, cwd=commandline.ROOT
-    )
-    process.stdout.read(1)
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait() == 1
 
 
 def test_each_fold_s_run_is_of_its_own_split_and_known_by_it_and_the_data(out):
