@@ -64,7 +64,8 @@ def _make(studies, options):
                 tqdm.write(f"{study.title}: {picture}")
             except Exception as problem:
                 # Whatever it is, the other tables are still wanted; the exit code tells.
-                failed[study.name] = f"{type(problem).__name__}: {problem}"
+                name = f"{published.load(study.paper).name}, {study.name}"  # both have a Table 5
+                failed[name] = f"{type(problem).__name__}: {problem}"
                 tqdm.write(traceback.format_exc(), file=sys.stderr)
             bar.n = sum(steps[: number + 1])
             bar.refresh()

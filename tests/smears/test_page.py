@@ -151,11 +151,23 @@ def test_a_table_that_fails_is_listed_and_the_others_are_made(tmp_path, capsys):
     code = _make(tmp_path, broken, ACQUISITION, arguments=["--seeds", "2"])
     shown = capsys.readouterr()
     assert code == 1
-    assert "- Table 3: not made: ZeroDivisionError: the table of <nothing>" in shown.out
+    assert (
+        "- LeukocyteNet, Table 3: not made: ZeroDivisionError: the table of <nothing>" in shown.out
+    )
     assert "Traceback" in shown.err
     text = (tmp_path / "index_drawn_quick.html").read_text(encoding="utf-8")
-    assert "Table 3: not made: ZeroDivisionError: the table of &lt;nothing&gt;" in text
+    assert (
+        "LeukocyteNet, Table 3: not made: ZeroDivisionError: the table of &lt;nothing&gt;" in text
+    )
     assert len(Reader(text).tables) == 2
+
+
+def test_tables_of_one_number_that_fail_in_both_papers_are_both_listed(tmp_path, capsys):
+    broken = replace(ACQUISITION, table=3, make=_broken)
+    assert _make(tmp_path, broken, replace(broken, paper="cotconet")) == 1
+    out = capsys.readouterr().out
+    assert "- LeukocyteNet, Table 3: not made: ZeroDivisionError" in out
+    assert "- CoTCoNet, Table 3: not made: ZeroDivisionError" in out
 
 
 def test_a_table_of_which_nothing_could_be_run_counts_as_a_failure(tmp_path, capsys):
