@@ -4,15 +4,16 @@ Every function takes smears.study.Results and returns (DataFrame of texts, capti
 published columns come from paper.yaml, ours from what this code measured.
 """
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
 from leukocytenet import recipe
-from smears import colour, metrics, statistics
+from smears import colour, metrics
 from smears.catalogue import counts
 from smears.runs import classes_of
 from smears.tables import (
-    RESAMPLES,
     chance,
     colour_line,
     confusions,
@@ -22,6 +23,7 @@ from smears.tables import (
     mcnemar_line,
     ours_line,
     scored,
+    several_scored,
     size,
     spread,
 )
@@ -160,16 +162,21 @@ def complexity(results):
 def per_class(results):
     """Table 6: precision, recall and F1 of each class over the test part."""
     predictions = results.predictions("LeukocyteNet")
-    stack = confusions(predictions, "test") if predictions else None
+    titles = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+    cells = list(product(range(len(results.classes)), titles))
+    found = several_scored(
+        predictions, "test", [_of_class(*cell) for cell in cells],
+        style=lambda triple: spread(triple, 2, 2),
+    )  # fmt: skip
+    ours = dict(zip(cells, found, strict=True))
+    matrix = confusions(predictions[:1], "test")[0].sum(0) if predictions else None
     rows = []
     for number, name in enumerate(results.classes):
         row = {"Class": name}
-        for column, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")):
+        for column, title in titles.items():
             row[f"{title} published"] = results.published(name, column)
-            row[f"{title} ours (95% CI)"] = (
-                _class_interval(stack, number, column) if predictions else "not run"
-            )
-        row["n test"] = str(int(stack[0].sum(0)[number].sum())) if predictions else "–"
+            row[f"{title} ours (95% CI)"] = ours[number, column]
+        row["n test"] = str(int(matrix[number].sum())) if predictions else "–"
         row["data"] = results.data
         rows.append(row)
     lines = [*results.captions(), ours_line(results), colour_line(results)]
@@ -177,14 +184,9 @@ def per_class(results):
     return pd.DataFrame(rows), lines
 
 
-def _class_interval(stack, number, column):
-    """A score of one class with its interval, from confusions (seeds, subjects, k, k), as text."""
-
-    def statistic(matrix):
-        return metrics.of_class(matrix, number, column)
-
-    bounds = statistics.bootstrap_by_subject(stack, statistic, resamples=RESAMPLES, seed=0)
-    return spread((np.mean(statistic(stack.sum(1))), *bounds), 2, 2)
+def _of_class(number, column):
+    """Function of matrices (..., k, k): a score of one class."""
+    return lambda matrix: metrics.of_class(matrix, number, column)
 
 
 def ablation(results):
@@ -198,11 +200,12 @@ def ablation(results):
     for label in [*results.study.rows, *colour.CLASSIFIERS]:
         predictions = results.predictions(label)
         row = {"Model variant": label}
-        for column, title, metric in (
-            ("accuracy", "Accuracy", "accuracy"), ("macro_f1", "Macro F1", "f1_macro"),
-        ):  # fmt: skip
+        ours = several_scored(predictions, "test", ["accuracy", "f1_macro"])
+        for column, title, text in zip(
+            ("accuracy", "macro_f1"), ("Accuracy", "Macro F1"), ours, strict=True
+        ):
             row[f"{title} published"] = results.published(label, column)
-            row[f"{title} ours (95% CI)"] = scored(predictions, "test", metric)
+            row[f"{title} ours (95% CI)"] = text
         row["Minority recall published"] = results.published(label, "minority_recall")
         row["Minority recall ours"] = _minority(predictions, minority)
         row["Accuracy less LeukocyteNet's (95% CI)"] = more.get(label, "–")
@@ -265,11 +268,8 @@ def _minority(predictions, minority):
     if not predictions or not minority:
         return "–" if predictions else "not run"
     classes = classes_of(predictions[0])
-
-    def recall(number):
-        return lambda matrix: metrics.of_class(matrix, number, "recall")
-
-    found = intervals(predictions, "test", [recall(classes.index(name)) for name in minority])
+    recalls = [_of_class(classes.index(name), "recall") for name in minority]
+    found = intervals(predictions, "test", recalls)
     return ", ".join(spread([100 * x for x in triple], 1, 1) for triple in sorted(found))
 
 

@@ -114,7 +114,14 @@ def chance(predictions, part="test"):
 
 def scored(predictions, part, metric, style=percent):
     """A score with its interval, in `percent` or as `fraction`, or "not run"."""
-    return style(interval(predictions, part, metric)) if predictions else "not run"
+    return several_scored(predictions, part, [metric], style)[0]
+
+
+def several_scored(predictions, part, several, style=percent):
+    """List of `scored` of several metrics, in the time of little more than one."""
+    if not predictions:
+        return ["not run"] * len(several)
+    return [style(triple) for triple in intervals(predictions, part, several)]
 
 
 def size(predictions, part):
@@ -245,13 +252,19 @@ def accuracy_table(results, columns, first="Model"):
     Returns:
         (DataFrame of texts, caption lines).
     """
-    rows = []
+    rows, by_part = [], {}
+    for column, (_, part, metric) in columns.items():
+        by_part.setdefault(part, {})[column] = metric
     for label in [*results.study.rows, *colour.CLASSIFIERS]:
         predictions = results.predictions(label)
+        ours = {}
+        for part, own in by_part.items():
+            found = several_scored(predictions, part, list(own.values()))
+            ours |= dict(zip(own, found, strict=True))
         row = {first: label}
-        for column, (title, part, metric) in columns.items():
+        for column, (title, _, _) in columns.items():
             row[f"{title} published"] = results.published(label, column)
-            row[f"{title} ours (95% CI)"] = scored(predictions, part, metric)
+            row[f"{title} ours (95% CI)"] = ours[column]
         row["n test"] = size(predictions, "test")
         row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"
         row["data"] = results.data

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from table9 import SIGNIFICANCE, TURNS
 
 from leukocytenet import augmentation, recipe
 from leukocytenet import tables as own_tables
-from smears import tables
+from smears import metrics, statistics, tables
 
 NUMBER = r"(\d+\.\d+)"
 
@@ -35,8 +36,7 @@ def out(tmp_path_factory):
 def few_resamples():
     """Intervals a little less smooth than those of 2,000 resamples."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tables, own_tables):
-            patch.setattr(module, "RESAMPLES", 200)
+        patch.setattr(tables, "RESAMPLES", 200)
         yield
 
 
@@ -217,6 +217,23 @@ def test_table_6_equals_scikit_learn_class_by_class(make):
             assert "nan" not in text
         assert table.loc[name, "n test"] == str(scores[3][number])
     assert table.loc["Lymphoma", "Recall published"] == "0.89"
+
+
+def test_table_6_draws_subjects_once_and_gives_each_cell_the_interval_of_its_own(make, monkeypatch):
+    results, table, _ = make(REPORT)
+    predictions, drawings = results.predictions("LeukocyteNet"), []
+    for number, name in enumerate(results.classes):
+        for column, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")):
+            score = partial(metrics.of_class, number=number, name=column)
+            alone = tables.spread(tables.interval(predictions, "test", score), 2, 2)
+            assert table.loc[name, f"{title} ours (95% CI)"] == alone
+    resampled = statistics._resampled
+    monkeypatch.setattr(
+        statistics, "_resampled", lambda *given: drawings.append(given) or resampled(*given)
+    )
+    monkeypatch.setattr(own_tables, "colour_line", lambda results: "")
+    results.study.make(results)
+    assert len(drawings) == 1
 
 
 def test_table_7_counts_at_the_papers_size_and_the_profiles(make):

@@ -82,6 +82,22 @@ def test_published_stands_beside_ours_and_the_colour_rows_beneath():
     assert set(made["data"]) == {"drawn smears"}
 
 
+def test_a_row_draws_subjects_once_a_part_and_gives_each_cell_the_interval_of_its_own(
+    monkeypatch,
+):
+    results, drawings = _results({"First": [predictions(0), predictions(1)]}), []
+    first = tables.accuracy_table(results, COLUMNS)[0].iloc[0]
+    for title, part, metric in COLUMNS.values():
+        alone = tables.scored(results.predictions("First"), part, metric)
+        assert first[f"{title} ours (95% CI)"] == alone
+    resampled = statistics._resampled
+    monkeypatch.setattr(
+        statistics, "_resampled", lambda *given: drawings.append(given) or resampled(*given)
+    )
+    tables.accuracy_table(results, COLUMNS)
+    assert len(drawings) == 2
+
+
 def test_a_row_that_was_not_run_says_so_and_borrows_no_number():
     made, _ = tables.accuracy_table(_results({"Second": [predictions(1)]}), COLUMNS)
     first = made.set_index("Model").loc["First"]
