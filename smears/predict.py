@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from smears import images, inspection
+from smears import images, inspection, predict_page
 from smears.sources import listing
 from smears.sources.listing import SourceError
 
@@ -24,7 +24,8 @@ class Answer:
     Args:
         path: of the file. problem: why there is no answer, "" if there is one.
         calibrated, own: dict class -> probability. warnings: list of sentences on the picture.
-        picture, overlay: uint8 (h, w, 3) RGB small pictures for the page, or None.
+        picture, overlay: uint8 (h, w, 3) RGB small pictures for the page; None where there is none
+            and behind the last one that it shows.
         overlay_path: of the overlay at the picture's own size, or None.
         note: what the explainer has to say.
     """
@@ -86,15 +87,23 @@ def answer(classifier, paths, folder, explainer=None, side=224):
     """
     answers = [Answer(path, problem) for path, problem in find(paths)]
     known = classifier.about.get("facts", {}).get("training_pictures")
-    waiting = [one for one in answers if not one.problem]
+    waiting = [(number, one) for number, one in enumerate(answers, 1) if not one.problem]
+    room = predict_page.MOST
     with tqdm(total=len(waiting), desc="Predicting", unit="picture", leave=None) as bar:
         for start in range(0, len(waiting), CHUNK):
             chunk = waiting[start : start + CHUNK]
-            pairs = [(one, picture) for one in chunk if (picture := _decoded(one)) is not None]
-            if pairs:
-                _score(classifier, pairs, known, side)
-            if pairs and explainer:
-                _explain(classifier, pairs, folder, explainer, side, answers)
+            good = [
+                (number, one, picture)
+                for number, one in chunk
+                if (picture := _decoded(one)) is not None
+            ]
+            if good:
+                _score(classifier, good, known, side)
+            if good and explainer:
+                _explain(classifier, good, folder, explainer, side)
+            for _, one, _ in good[room:]:
+                one.picture = one.overlay = None
+            room = max(room - len(good), 0)
             bar.update(len(chunk))
     return answers
 
@@ -116,10 +125,10 @@ def _decoded(one):
     return None
 
 
-def _score(classifier, pairs, known, side):
-    own = classifier.scores([picture for _, picture in pairs])
+def _score(classifier, good, known, side):
+    own = classifier.scores([picture for *_, picture in good])
     calibrated = classifier.calibrated(own)
-    for (one, picture), mine, fitted in zip(pairs, own, calibrated, strict=True):
+    for (_, one, picture), mine, fitted in zip(good, own, calibrated, strict=True):
         one.own = dict(zip(classifier.classes, mine.tolist(), strict=True))
         one.calibrated = dict(zip(classifier.classes, fitted.tolist(), strict=True))
         measured = inspection.measure(picture, classifier.inspected)
@@ -129,20 +138,20 @@ def _score(classifier, pairs, known, side):
         one.picture = images.reduced(picture, side)
 
 
-def _explain(classifier, pairs, folder, explainer, side, answers):
+def _explain(classifier, good, folder, explainer, side):
     from smears.explain.lime import regions_picture
     from smears.explain.overlay import overlay
 
     module = import_module(f"smears.explain.{explainer}")
-    pictures = [picture for _, picture in pairs]
-    wanted = [classifier.classes.index(one.predicted) for one, _ in pairs]
-    for (one, picture), found in zip(
-        pairs, module.explain(classifier, pictures, wanted), strict=True
+    pictures = [picture for *_, picture in good]
+    wanted = [classifier.classes.index(one.predicted) for _, one, _ in good]
+    for (number, one, picture), found in zip(
+        good, module.explain(classifier, pictures, wanted), strict=True
     ):
         draw = overlay if found.weights is None else regions_picture
         laid = draw(picture, found)
-        number = answers.index(one) + 1  # makes names unique, also those that are cut
         stem = one.path.stem.encode()[:LONGEST].decode(errors="ignore")
+        # The number makes names unique, also those that are cut.
         one.overlay_path = folder / f"{number:04d}_{stem}_{explainer}.png"
         images.save(laid, one.overlay_path)
         one.overlay, one.note = images.reduced(laid, side), found.note

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from leukocytenet import predict as command
-from smears import InputError, drawn, predict
+from smears import InputError, drawn, predict, predict_page
 from smears.classifier import Classifier
 from smears.explain import lime
 from smears.runs import Run
@@ -132,6 +132,25 @@ def test_the_page_is_whole_and_fetches_nothing(run, smears_folder, tmp_path):
     assert "expected calibration error" in text
     assert "Reporting guidelines" in text  # the whole model card
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+
+
+def test_small_pictures_are_kept_for_those_that_the_page_shows_alone(
+    run, smears_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(predict, "CHUNK", 2)
+    monkeypatch.setattr(predict_page, "MOST", 3)
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(b"no picture")
+    answers = predict.answer(
+        Classifier.load(run.folder), [torn, smears_folder], tmp_path / "overlays", "gradcam"
+    )
+    kept = [False, True, True, True, False]
+    assert [one.picture is not None for one in answers] == kept
+    assert [one.overlay is not None for one in answers] == kept
+    numbers = [one.overlay_path.name[:4] for one in answers if one.overlay_path]
+    assert numbers == ["0002", "0003", "0004", "0005"]
+    page = predict_page.text("", answers, CLASSES, {}, "", "gradcam")
+    assert page.count("<img") == 6
 
 
 def test_bad_files_are_listed_and_do_not_stop_the_rest(run, smears_folder, tmp_path, capsys):
