@@ -11,6 +11,7 @@ import sys
 import warnings
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -308,6 +309,13 @@ def kept(folder, name):
 
 
 def _digest(path):
+    """SHA-256 of a file, read once while it stays as it is: every row, seed and fold asks."""
+    about = path.stat()
+    return _hashed(path.absolute(), about.st_size, about.st_mtime_ns)
+
+
+@cache
+def _hashed(path, size, changed):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

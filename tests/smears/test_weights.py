@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import hashlib
 import http.client
+import os
 import zipfile
 
 import h5py
@@ -382,3 +384,18 @@ def test_a_network_is_cut_where_the_whole_signal_passes_one_layer(missing, end):
 def test_a_network_without_its_first_layer_cannot_be_cut():
     with pytest.raises(WrongFile, match="first layers are missing"):
         cut(_branching(), ["first"])
+
+
+def test_a_weights_file_is_read_once_for_its_label_until_it_changes(tmp_path):
+    folder = tmp_path / "preset"
+    folder.mkdir()
+    file = folder / "model.weights.h5"
+    file.write_bytes(b"one")
+    weights._hashed.cache_clear()
+    first = [weights.label(path) for path in (file, folder, file, folder)]
+    assert first[:2] == first[2:]
+    assert weights._hashed.cache_info().misses == 1
+    file.write_bytes(b"two")
+    os.utime(file, ns=(0, 1))
+    assert weights.label(file) == f"model.weights.h5 {hashlib.sha256(b'two').hexdigest()[:12]}"
+    assert weights.label(folder) != first[1]
