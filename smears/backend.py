@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 
@@ -116,8 +117,9 @@ def seed(number):
         keras.utils.set_random_seed(number)
 
 
+@cache
 def has_gpu():
-    """Whether the backend sees a GPU (starts the backend)."""
+    """Whether the backend sees a GPU (starts the backend); asked once a process."""
     if start() == "jax":
         import jax
 

@@ -39,7 +39,9 @@ class Scores:
     def refresh(self):
         """Take over the weights that the network has now. Returns self."""
         for layer, copy in self.pairs:
-            copy.set_weights(layer.get_weights())
+            for new, old in zip(copy.weights, layer.weights, strict=True):
+                # A copy, for JAX gives the arrays of a network away when it trains on.
+                new.assign(ops.copy(old))
         return self
 
     def spatial(self):

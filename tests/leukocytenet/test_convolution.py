@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from leukocytenet.convolution import Conv2D
+from smears import backend
 from smears.explain import gradients
 
 ONLY = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's operations")
@@ -93,6 +94,19 @@ def test_the_slow_operations_are_left_out_in_float32_alone():
     half = Conv2D(6, 3, padding="same", dtype="bfloat16")
     half.build((None, 9, 7, 4))
     assert len(slow(half, "bfloat16")) == 2
+
+
+@ONLY
+def test_whether_there_is_a_gpu_is_asked_once_not_at_every_call(monkeypatch):
+    """The answer holds back stderr, whoever writes to it meanwhile."""
+    (layer, _), held = _pair({"kernel_size": 3}), []
+    backend.has_gpu.cache_clear()
+    quiet = backend.quiet_stderr
+    monkeypatch.setattr(backend, "quiet_stderr", lambda: held.append("again") or quiet())
+    layer(_pictures())
+    first = len(held)
+    layer(_pictures())
+    assert first == len(held) > 0
 
 
 def test_any_number_of_pictures_of_any_size_is_taken():

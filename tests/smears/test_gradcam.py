@@ -236,6 +236,18 @@ def test_new_weights_are_seen_and_the_network_stays_as_it_was(pictures):
     assert np.abs(gradcam.explain(_classifier(network), pictures, 0)[0].map - old).max() > 0.1
 
 
+def test_weights_are_taken_over_without_numpy_and_stay_when_the_network_trains_on(monkeypatch):
+    network = _flat()
+    network.compile("sgd", "categorical_crossentropy")
+    x = np.random.default_rng(0).random((4, SIZE, SIZE, 3), np.float32)
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.layers.Layer, "get_weights", lambda layer: pytest.fail("NumPy"))
+        ready = gradients.scores(network, SIZE)
+    before = np.asarray(ready.model(x))
+    network.fit(x, np.eye(before.shape[1])[[0, 1, 2, 0]], verbose=0)
+    np.testing.assert_array_equal(ready.model(x), before)
+
+
 @pytest.mark.parametrize(
     ("kernel", "note"),
     [
