@@ -10,7 +10,16 @@ import pytest
 from leukocytenet import control
 from smears import InputError, catalogue, drawn, images
 from smears.classifier import Classifier
-from smears.explain import Explanation, faithfulness, lime, overlap, scoring, table
+from smears.explain import (
+    Explanation,
+    faithfulness,
+    lime,
+    overlap,
+    robustness,
+    sanity,
+    scoring,
+    table,
+)
 from smears.runs import Run
 from smears.tables import unit_of
 
@@ -87,6 +96,38 @@ def test_noise_is_unstable_over_seeds_and_flat_maps_are_counted(frame, classifie
     assert rows[["ranks", "ssim"]].isna().all(axis=None)
     share = [(mask == 255).mean() for mask in masks]
     assert rows["pointing nucleus"].to_numpy() == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        scoring.REFERENCES["Random map"],
+        scoring.Method("saliency", {"samples": 2}, seeded=True),
+        scoring.Method("lime", {"samples": 16, "most": 16}, seeded=True),
+    ],
+    ids=lambda method: method.module,
+)
+def test_stability_is_that_of_three_seeds_of_which_the_first_is_not_explained_again(
+    frame, classifier, method, monkeypatch
+):
+    pictures, masks = _loaded(frame)
+    several = [method(classifier, pictures[:2], target=[0, 0], seed=seed) for seed in range(3)]
+    wanted = [
+        robustness.stability([explanation.map for explanation in one])
+        for one in zip(*several, strict=True)
+    ]
+    seeds, call = [], scoring.Method.__call__
+
+    def counted(self, classifier, pictures, target=None, seed=0):
+        seeds.append(seed)
+        return call(self, classifier, pictures, target, seed)
+
+    monkeypatch.setattr(scoring.Method, "__call__", counted)
+    monkeypatch.setattr(robustness, "max_sensitivity", lambda *given, **more: np.nan)
+    monkeypatch.setattr(sanity, "compare", lambda *given: (np.nan, np.nan))
+    rows = scoring.measure(method, classifier, pictures, masks, [0] * len(masks), 2)
+    assert rows["stability"][:2].tolist() == wanted
+    assert seeds == [0, 1, 2]
 
 
 def test_scores_are_kept_and_read_back_as_they_were(frame, classifier, run):
