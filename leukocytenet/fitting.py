@@ -135,10 +135,10 @@ def _begin(run, kind):
 
 
 def predict(run, frame, task):
-    """Predictions table of other pictures by the run's stored network, kept in its folder.
+    """Probabilities of other pictures by the run's stored network, float32 (pictures, classes).
 
     Args:
-        run: finished smears.runs.Run. frame: catalogue with its `part`. task: for the cache.
+        run: finished smears.runs.Run. frame: catalogue. task: for its classes and the cache.
     """
     network = model_files.load(run.folder / "model.keras")
     store = pictures.store(frame, run.settings["size"], task.cache)

@@ -41,8 +41,8 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
 
     Returns:
         argparse.Namespace with data (list of str), profile, seeds (list of int), split, folds,
-        weights (dict row or "" -> Path), skip_bad, devices, finished, out (absolute Path), paper,
-        rows, external.
+        weights (dict row or "" -> Path), skip_bad, devices, jobs, finished, out (absolute Path),
+        paper, rows, external.
         Ends the process with exit code 2 and one message on a wrong argument.
     """
     parser = argparse.ArgumentParser(

@@ -93,7 +93,8 @@ def server(app, host, port):
 def main(argv=None):
     """Load, warm, serve until Ctrl-C."""
     options = parse(argv)
-    with exits():
+    host = f"[{options.host}]" if ":" in options.host else options.host  # as URLs have IPv6
+    with exits("Stopped."):
         from smears import backend
 
         backend.start()
@@ -111,7 +112,7 @@ def main(argv=None):
             listening = server(app, options.host, options.port)
         except OSError as problem:
             print(
-                f"Cannot listen on {options.host}:{options.port}: {problem.strerror or problem}. "
+                f"Cannot listen on {host}:{options.port}: {problem.strerror or problem}. "
                 "Give another --port (0 takes a free one) or --host.",
                 file=sys.stderr,
             )
@@ -119,7 +120,7 @@ def main(argv=None):
         sizes = ", ".join(map(str, app.extensions["worker"].sizes))
         print(
             f"{', '.join(classifier.classes)}\nBatches of {sizes}. Serving "
-            f"http://{options.host}:{listening.effective_port}/  (Ctrl-C ends it)",
+            f"http://{host}:{listening.effective_port}/  (Ctrl-C ends it)",
             flush=True,
         )
         listening.run()

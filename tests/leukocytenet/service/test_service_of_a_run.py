@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -175,6 +176,27 @@ def test_hosts_that_cannot_be_listened_on_are_named(run, capsys):
         command.main(["--model", str(run[0].folder), "--host", "nosuchhost.invalid"])
     assert end.value.code == 2
     assert "Cannot listen on nosuchhost.invalid:8000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("::1", "http://[::1]:80/"), ("localhost", "http://localhost:80/")]
+)
+def test_the_address_that_is_printed_can_be_opened(run, host, url, monkeypatch, capsys):
+    listening = SimpleNamespace(effective_port=80, run=lambda: None)
+    monkeypatch.setattr(command, "server", lambda *given: listening)
+    command.main(["--model", str(run[0].folder), "--host", host])
+    assert f"Serving {url} " in capsys.readouterr().out
+
+
+def test_ctrl_c_while_the_network_loads_says_nothing_of_a_training(run, monkeypatch, capsys):
+    def interrupt(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Classifier, "load", interrupt)
+    with pytest.raises(SystemExit) as end:
+        command.main(["--model", str(run[0].folder)])
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "\nStopped.\n"
 
 
 def test_localhost_is_one_server_with_a_port(run, client):
