@@ -120,7 +120,8 @@ class LeuSAM:
         has its weights is not trained again.
 
         Args:
-            images: sequence of uint8 (h, w, 3), any sizes. masks: of bool (h, w).
+            images: sequence of uint8 (h, w, 3), any sizes.
+            masks: of bool (h, w), or of numbers, 0 outside the cell.
             run: smears.runs.Run: history.csv, and leusam.json with leusam.weights.h5 at the end.
             epochs, batch_size, learning_rate: default 10, 2 and 1e-4 for a frozen encoder (as
                 MedSAM), else 60, 16 and 1e-3 (assumed, C9).
@@ -135,8 +136,8 @@ class LeuSAM:
             self.
 
         Raises:
-            ValueError: no pictures, a mask of another size or with nothing in it, or an augmenter
-                for a frozen encoder.
+            ValueError: no pictures, one that is not uint8, a mask of another size or with nothing
+                in it, or an augmenter for a frozen encoder.
         """
         if (run.folder / "leusam.weights.h5").exists():
             self.network.load_weights(run.folder / "leusam.weights.h5")

@@ -6,6 +6,7 @@ import cv2
 import keras
 import numpy as np
 
+from cotconet import preparation
 from cotconet.sam import dice_bce, mask_dice
 from smears import training
 
@@ -47,14 +48,19 @@ def clear(run):
 
 
 def check(images, masks):
-    """Raise ValueError unless there is a picture, and of each one mask that shows a cell.
+    """Raise ValueError unless there are pictures, uint8, and of each one mask that shows a cell.
 
     Args: as `LeuSAM.fit`.
     """
     count = len(images)
     if count == 0 or count != len(masks):
         raise ValueError(f"{count} pictures and {len(masks)} masks: give as many, not none")
-    wrong = [i for i in range(count) if images[i].shape[:2] != masks[i].shape or not masks[i].any()]
+    wrong = []
+    for number in range(count):
+        picture, mask = images[number], masks[number]
+        preparation.check(number, picture)
+        if picture.shape[:2] != mask.shape or not mask.any():
+            wrong.append(number)
     if wrong:
         raise ValueError(
             f"masks {', '.join(map(str, wrong[:5]))} ({len(wrong)} of {count}) have nothing in "
@@ -63,7 +69,10 @@ def check(images, masks):
 
 
 def shrunk(masks, side):
-    """Each mask as uint8 (1, side, side), 255 inside, the share of the cell at its rim."""
+    """Each mask as uint8 (1, side, side), 255 inside, the share of the cell at its rim.
+
+    Inside is what is not 0: masks are bool, or 0 and 255 as image files have them.
+    """
     for mask in masks:
-        plane = np.asarray(mask).astype(np.uint8) * 255
+        plane = (np.asarray(mask) > 0).astype(np.uint8) * 255
         yield cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA)[None]

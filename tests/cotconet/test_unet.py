@@ -77,3 +77,21 @@ def test_wrong_kinds_sides_and_masks_are_refused(tmp_path):
     for wrong in (np.zeros((8, 8), bool), np.ones((8, 9), bool)):
         with pytest.raises(ValueError, match=r"masks 1 \(1 of 2\) have nothing .* another size"):
             model.fit([picture] * 2, [np.ones((8, 8), bool), wrong], run)
+
+
+def test_masks_of_0_and_255_are_those_of_false_and_true(tmp_path):
+    model = unet.UNetSegmenter(side=32, filters=FILTERS)
+    picture, mask = np.zeros((40, 40, 3), np.uint8), np.pad(np.ones((20, 20), bool), 10)
+    stored = [
+        np.load(model._stored([picture], [kind], tmp_path / name, "train")[1])
+        for name, kind in (("bool", mask), ("file", mask.astype(np.uint8) * 255))
+    ]
+    assert stored[0].max() == 255
+    assert np.array_equal(*stored)
+
+
+def test_pictures_that_are_not_bytes_are_refused(tmp_path):
+    model, mask = unet.UNetSegmenter(side=32, filters=FILTERS), np.ones((8, 8), bool)
+    picture = np.full((8, 8, 3), 0.5, np.float32)
+    with pytest.raises(ValueError, match=r"picture 0 is float32 of shape .* from 0 to 255"):
+        model.fit([picture], [mask], Run(tmp_path, "x", {}))
