@@ -539,6 +539,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             path, key = self._synthetic(*real, np.flatnonzero(codes == label), count)
         self.facts_["synthesised"] = count
         self._timed("synthesise", began)
+        # Of each sample the row that it was made of, its own if of none.
+        self._sources = np.arange(len(codes) + count)
         if not count:
             return real, codes, groups
         with self._stage("prepare", "balanced", real=real[1], synthetic=key) as run:
@@ -547,13 +549,13 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
                 parts = [np.load(part, mmap_mode="r") for part in (real[0], path)]
                 shape = (len(parts[0]) + len(parts[1]), *parts[0].shape[1:])
                 write_stream(whole, shape, np.uint8, (cell for part in parts for cell in part))
-        codes = np.concatenate([codes, np.full(count, label)])
         if self.synthesise == "traditional" and synthetic is None:
-            # A copy is its person's: no neighbour of that person's cells in the graph.
-            fresh = groups[np.resize(np.flatnonzero(codes[: len(groups)] == label), count)]
+            # A copy is its person's, known or not: in the graph no neighbour of their cells.
+            self._sources[len(codes) :] = np.resize(np.flatnonzero(codes == label), count)
+            groups = units(groups)[self._sources]
         else:
-            fresh = np.full(count, "")
-        return (whole, run.folder.name), codes, np.concatenate([groups, fresh])
+            groups = np.concatenate([groups, np.full(count, "")])
+        return (whole, run.folder.name), np.concatenate([codes, np.full(count, label)]), groups
 
     def _synthetic(self, store, key, rows, count):
         """(path, key) of `count` new pictures of the kind that stands in these rows."""
@@ -668,9 +670,11 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         judges = np.arange(len(codes)) < len(codes) - self.facts_["synthesised"]
         if np.bincount(codes[judges], minlength=2).min() < 2:
             judges[:] = True
-        if min(len(set(apart[judges & (codes == code)])) for code in (0, 1)) < 2:
-            # One person cannot be on both sides of the search's inner split: split pictures.
-            apart = np.arange(len(apart)).astype(str)
+        # One person cannot be on both sides of the search's inner split: split pictures, each with
+        # its changed copies; where a class has one picture, these.
+        for finer in (self._sources, np.arange(len(codes))):
+            if min(len(set(apart[judges & (codes == code)])) for code in (0, 1)) < 2:
+                apart = groups = finer.astype(str)
         self.search_space_ = (x, codes, apart, judges)
         if self.select:
             from cotconet.selection import SineCosineSelector

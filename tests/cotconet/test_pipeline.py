@@ -360,6 +360,26 @@ def test_copies_are_their_person_s_and_only_real_cells_judge(fitted, cells, held
     assert np.bincount(codes).tolist() == [12, 12]
 
 
+@pytest.mark.parametrize("normal", ["", "the only one"])
+def test_a_copy_stays_with_its_source_where_people_are_unknown_or_one(
+    normal, fitted, cells, tmp_path, monkeypatch
+):
+    np.save(tmp_path / "made.npy", np.zeros((4, 32, 32, 3), np.uint8))
+    made = tmp_path / "made.npy", "made"
+    monkeypatch.setattr(pipeline.CoTCoNet, "_synthetic", lambda *_: made)
+    model = copy(fitted[0])
+    model._root, model.facts_ = tmp_path, {"seconds": {}}
+    model.synthesise, model.select = "traditional", False
+    real = model._kept(np.zeros((20, 32, 32, 3), np.uint8))
+    codes, people = model._codes(cells[1]), np.where(cells[1] == "normal", normal, "")
+    _, codes, groups = model._balanced(real, codes, people, None)
+    model._learn_selection((model.search_space_[0], "features"), np.zeros((1, 256)), codes, groups)
+    apart = model.search_space_[2]
+    assert groups[20:].tolist() == groups[12:16].tolist()
+    assert apart[20:].tolist() == apart[12:16].tolist()
+    assert len(set(apart)) == 20
+
+
 def test_in_the_paper_s_protocol_all_cells_are_cut_out_at_one_scale(fitted, cells, held, tmp_path):
     settings = {**SMALL, "synthesise": "traditional", "select": False, "graph": False}
     model = pipeline.CoTCoNet(**settings, cache=shutil.copytree(fitted[1], tmp_path / "cache"))
