@@ -87,7 +87,7 @@ def fit_hdlc(
 ):
     """Train HDLC on standardised features, or load the one that the run's folder holds.
 
-    Binary cross-entropy and Adam, its rate halved after 5 epochs and training ended after
+    Binary cross-entropy on logits and Adam, its rate halved after 5 epochs and training ended after
     `patience` without a lower validation loss; the best epoch is kept (all assumed, C20).
 
     Args:
@@ -117,7 +117,16 @@ def fit_hdlc(
     backend.seed(seed)
     model = HDLC(x.shape[1], standardise=True, **architecture)
     model.get_layer("standardise").set_weights(_moments(x))
-    model.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy", metrics=["accuracy"])
+    # Logits: Keras clips a probability, and where it does, JAX has no gradient left.
+    last = model.get_layer("probability")
+    logit = layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="logit")
+    whole = keras.Model(model.input, logit(last.input))
+    logit.set_weights(last.get_weights())
+    whole.compile(
+        keras.optimizers.Adam(learning_rate),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)],
+    )
     sets = [
         Features(x, y, classes=1, batch_size=batch_size, shuffle=True, seed=seed),
         Features(x_val, y_val, classes=1, batch_size=batch_size),
@@ -128,7 +137,8 @@ def fit_hdlc(
             monitor="val_loss", patience=patience, restore_best_weights=True
         ),
     ]
-    training.fit(model, *sets, run, epochs, callbacks=callbacks, title="HDLC")
+    training.fit(whole, *sets, run, epochs, callbacks=callbacks, title="HDLC")
+    last.set_weights(logit.get_weights())
     fresh = run.folder / "hdlc.partial.keras"
     model.save(fresh, include_optimizer=False)
     fresh.replace(path)

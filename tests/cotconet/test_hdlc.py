@@ -159,3 +159,18 @@ def test_the_epoch_of_the_least_validation_loss_is_kept(tmp_path, monkeypatch):
     first, _ = seen["train"][0]
     assert not np.array_equal(first, x[:8])
     assert all((row == x).all(1).any() for row in first)
+
+
+@pytest.mark.contract
+@pytest.mark.usefixtures("op_by_op")
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config")
+def test_it_learns_from_a_probability_that_keras_would_clip(tmp_path, monkeypatch):
+    def fit(model, *_, **__):
+        kernel, bias = model.layers[-1].get_weights()
+        model.layers[-1].set_weights([0 * kernel, bias - 20])
+        model.train_on_batch(x, np.ones((40, 1), np.float32))
+
+    monkeypatch.setattr("smears.training.fit", fit)
+    x, y = _data()
+    _, bias = _fit(tmp_path, x, y).get_layer("probability").get_weights()
+    assert bias[0] == pytest.approx(-20 + 1e-2, abs=1e-4)
