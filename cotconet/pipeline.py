@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         history_: DataFrame, a row an epoch of the extractor.
     """
 
+    _made_facts = None  # those of `synthesised`, to which a fit with its cells adds
     only_kept = False  # whether `fit` may only read stages that `cache` holds
 
     def __init__(
@@ -138,7 +140,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             ValueError: settings that mean nothing.
         """
         pictures, y, groups, validation = accepted(self, pictures, y, groups, validation)
-        self.facts_ = {"seconds": {}}
+        before = None if synthetic is None else self._made_facts
+        self.facts_ = deepcopy(before or {"seconds": {}})
         self._open()
         codes, held = self._codes(y), self._codes(validation[1])
         self._check_late_stages(codes, groups, synthetic)
@@ -213,8 +216,12 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         names, codes = np.unique(y, return_inverse=True)
         label, count = synthesis.to_parity(codes)
         if not count:
+            self._made_facts = self.facts_
             return None, np.zeros((0, self.size, self.size, 3), np.uint8), self.side_
-        made, _ = self._synthetic(*self._prepared(pictures), np.flatnonzero(codes == label), count)
+        real, began = self._prepared(pictures), time.perf_counter()
+        made, _ = self._synthetic(*real, np.flatnonzero(codes == label), count)
+        self._timed("synthesise", began)
+        self._made_facts = self.facts_
         return names[label], np.load(made), self.side_
 
     def save(self, folder):

@@ -381,13 +381,17 @@ def test_a_copy_stays_with_its_source_where_people_are_unknown_or_one(
 
 
 def test_in_the_paper_s_protocol_all_cells_are_cut_out_at_one_scale(fitted, cells, held, tmp_path):
-    settings = {**SMALL, "synthesise": "traditional", "select": False, "graph": False}
+    settings = {**SMALL, "select": False, "graph": False}
     model = pipeline.CoTCoNet(**settings, cache=shutil.copytree(fitted[1], tmp_path / "cache"))
     label, made, side = model.synthesised(*cells[:2])
     assert (label, made.shape, made.dtype) == ("normal", (4, 32, 32, 3), np.uint8)
     model.fit(*cells, held, synthetic=(label, made, side + 7))
     assert model.side_ == side + 7
     assert model.facts_["synthesised"] == 4
+    # LeuGAN ran before the fit, whose facts tell of it all the same.
+    assert model.facts_["versions"]["synthesise"] == recipe.VERSIONS["synthesise"]
+    assert "synthetic_variety" in model.facts_
+    assert {"synthesise", "prepare", "extract", "classify"} <= set(model.facts_["seconds"])
 
 
 def test_synthetic_cells_keep_their_label_though_the_training_part_lacks_the_other(
