@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import numpy as np
+import pandas as pd
 
 from cotconet import preparation
 from smears import InputError
@@ -17,6 +18,25 @@ def name_of(texts):
 def units(groups):
     """Groups in which every picture of an unknown subject is alone."""
     return np.array([name or f"picture {n}" for n, name in enumerate(groups)])
+
+
+def subjects(groups, count):
+    """The subject of each sample as text, "" where it is unknown.
+
+    Args:
+        groups: (n,), of any labels; None and NaN, as pandas has what is missing, are unknown.
+        count: n, of samples.
+
+    Returns:
+        str (n,).
+
+    Raises:
+        InputError: another number of them.
+    """
+    groups = np.asarray(groups, object)
+    if groups.shape != (count,):
+        raise InputError(f"groups has the shape {groups.shape}, but there are {count} samples")
+    return np.where(pd.isna(groups), "", groups).astype(str)
 
 
 def plain(method):
@@ -67,9 +87,7 @@ def accepted(method, pictures, y, groups, validation):
     y = np.asarray(y)
     if len(y) != len(pictures) or len(y) == 0:
         raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
-    groups = np.full(len(y), "") if groups is None else np.asarray(groups, str)
-    if groups.shape != y.shape:
-        raise InputError(f"{len(y)} labels, but groups of the shape {groups.shape}")
+    groups = np.full(len(y), "") if groups is None else subjects(groups, len(y))
     if validation is not None and not len(validation[0]) == len(validation[1]) > 0:
         raise InputError(
             f"validation has {len(validation[0])} pictures and {len(validation[1])} labels: give "

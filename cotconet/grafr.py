@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from cotconet.given import subjects
 from smears import InputError
 from smears.arrays import write_stream
 
@@ -76,13 +77,13 @@ class GraFR:
         Args:
             X: float (n, features), n >= 1: an array, also a .npy opened with mmap_mode="r". It
                 is kept, not copied.
-            groups: str (n,), the subject of each sample, "" = unknown.
+            groups: str (n,), the subject of each sample; "", None or NaN = unknown.
 
         Raises:
             InputError: not two-dimensional, empty, or a value that is not a finite number.
         """
         self.X_ = _checked(X)
-        self.groups_ = None if groups is None else _subjects(groups, len(X))
+        self.groups_ = None if groups is None else subjects(groups, len(X))
         total, low, high = 0.0, np.inf, -np.inf
         for _, block in self._blocks(self.X_):
             total = total + block.sum(0, dtype=np.float64)
@@ -134,7 +135,7 @@ class GraFR:
             )
         if groups is None or self.groups_ is None:
             return self._rebuild(X, False, None, None, out)
-        codes = _codes(np.concatenate([self.groups_, _subjects(groups, len(X))]))
+        codes = _codes(np.concatenate([self.groups_, subjects(groups, len(X))]))
         return self._rebuild(X, False, codes[len(self.X_) :], codes[: len(self.X_)], out)
 
     def _rebuild(self, X, own, codes, node_codes, out):
@@ -311,13 +312,6 @@ def _checked(X):
     if X.ndim != 2 or 0 in X.shape or X.dtype.kind not in "fiub":
         raise InputError(f"X is {X.dtype} of shape {X.shape}: give numbers (samples, features)")
     return X
-
-
-def _subjects(groups, n):
-    groups = np.asarray(groups, str)
-    if groups.shape != (n,):
-        raise InputError(f"groups has the shape {groups.shape}, but there are {n} samples")
-    return groups
 
 
 def _codes(groups):

@@ -125,9 +125,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             pictures: sequence of uint8 (h, w, 3) RGB, sizes may differ: a list, an array
                 (n, h, w, 3) or `preparation.Files`.
             y: labels (n,), two different ones.
-            groups: str (n,), the subject of each picture, "" where unknown. A subject's samples
-                are no neighbours of each other in the graph and stand on one side of the inner
-                split of the selection.
+            groups: str (n,), the subject of each picture; "", None or NaN where unknown. A
+                subject's samples are no neighbours of each other in the graph and stand on one
+                side of the inner split of the selection.
             validation: (pictures, y), for early stopping; None: a fifth of the pictures, whole
                 subjects, is taken for it.
             synthetic: (label, uint8 (m, size, size, 3), side) as `synthesised` gives them, all

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from cotconet.given import subjects
 from cotconet.neighbours import HoldoutNeighbours
 from smears import InputError
 
@@ -57,14 +58,15 @@ class WrapperSelector(SelectorMixin, BaseEstimator):
 
         Args:
             X: float (n, features), training samples alone. y: class labels (n,).
-            groups: str (n,), the subject of each sample, "" = unknown; None: none known.
+            groups: str (n,), the subject of each sample, "", None or NaN = unknown; None instead
+                of all: none known.
             judges: bool (n,), the samples that may judge; the others, synthetic ones, teach,
                 unless they are of a subject that judges. None: all may.
 
         Raises:
             ValueError: NaN, or a setting that `check_settings` refuses.
-            InputError: one class, or one that cannot stand on both sides of the inner split (one
-                sample, or one subject).
+            InputError: one class, one that cannot stand on both sides of the inner split (one
+                sample, or one subject), or groups of another length.
         """
         X, y = validate_data(self, X, y, ensure_min_samples=2)
         check_classification_targets(y)
@@ -219,7 +221,7 @@ def _sides(y, groups, judges, rng):
     if not judges.any():
         raise ValueError("judges is False for every sample: some must judge")
     rows, others = np.flatnonzero(judges), np.flatnonzero(~judges)
-    own = None if groups is None else np.asarray(groups, str)
+    own = None if groups is None else subjects(groups, len(y))
     sides = inner_split(np.asarray(y)[rows], None if own is None else own[rows], rng)
     train, valid = (rows[side] for side in sides)
     if own is not None:
@@ -238,8 +240,7 @@ def inner_split(y, groups, rng):
         (indices that teach, indices that judge), int arrays, sorted.
 
     Raises:
-        InputError: one class, or a class that cannot be on both sides.
-        ValueError: groups of another length.
+        InputError: one class, a class that cannot be on both sides, or groups of another length.
     """
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
@@ -255,9 +256,7 @@ def inner_split(y, groups, rng):
         size = min(max(round(len(y) / FOLDS), len(classes)), len(y) - len(classes))
         parts = train_test_split(everything, test_size=size, stratify=codes, random_state=seed)
         return np.sort(parts[0]), np.sort(parts[1])
-    groups = np.asarray(groups, str)
-    if groups.shape != (len(y),):
-        raise ValueError(f"groups has the shape {groups.shape}, but there are {len(y)} samples")
+    groups = subjects(groups, len(y))
     unit = np.where(groups == "", -1 - everything, pd.factorize(groups)[0])
     folds = min(FOLDS, len(np.unique(unit)), counts.max())
     best, far = None, np.inf

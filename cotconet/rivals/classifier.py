@@ -133,8 +133,8 @@ class Rival(ClassifierMixin, BaseEstimator):
             pictures: sequence of uint8 (h, w, 3) RGB, sizes may differ: a list, an array
                 (n, h, w, 3) or `cotconet.preparation.Files`.
             y: labels (n,), two different ones.
-            groups: str (n,), the subject of each picture, "" where unknown; whole subjects are
-                taken for validation.
+            groups: str (n,), the subject of each picture; "", None or NaN where unknown. Whole
+                subjects are taken for validation.
             validation: (pictures, y), for early stopping; None: a fifth of the pictures.
 
         Raises:

@@ -84,6 +84,14 @@ def test_no_sample_is_rebuilt_from_its_own_subject():
     assert np.abs(again[:, :3][mark > 0]).max() < 10
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_samples_of_a_missing_subject_are_neighbours(data, missing):
+    nodes, groups, _ = data
+    absent = [name or missing for name in groups]
+    expected = GraFR(k=4).fit_transform(nodes, groups)
+    assert np.array_equal(GraFR(k=4).fit_transform(nodes, absent), expected)
+
+
 def test_as_printed_it_is_the_identity_and_without_itself_nearly_the_mean():
     X = np.random.default_rng(2).normal(size=(300, 2000))
     literal = GraFR(literal=True, standardise=False)

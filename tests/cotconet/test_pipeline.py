@@ -524,6 +524,13 @@ def test_without_validation_a_fifth_is_held_out_by_subject(cells):
     assert len(held) % 2 == 0  # two pictures a subject
 
 
+def test_a_missing_subject_is_an_unknown_one(cells, held):
+    people = pd.Series(cells[2])
+    people[3], people[4] = None, np.nan
+    groups = given.accepted(pipeline.CoTCoNet(), cells[0], cells[1], people, held)[2]
+    assert groups.tolist() == [*cells[2][:3], "", "", *cells[2][5:]]
+
+
 def test_wrong_input_is_told_before_anything_is_trained(cells, held):
     pictures, labels, _ = cells
     with pytest.raises(InputError, match="20 pictures, but 19 labels"):
@@ -534,7 +541,7 @@ def test_wrong_input_is_told_before_anything_is_trained(cells, held):
         pipeline.CoTCoNet(**SMALL).fit(pictures, labels, None, (held[0], held[1][:7]))
     with pytest.raises(InputError, match="0 pictures and 0 labels"):
         pipeline.CoTCoNet(**SMALL).fit(pictures, labels, None, ([], []))
-    with pytest.raises(InputError, match=r"20 labels, but groups of the shape \(3,\)"):
+    with pytest.raises(InputError, match=r"groups has the shape \(3,\), but there are 20"):
         pipeline.CoTCoNet(**SMALL).fit(pictures, labels, ["a"] * 3, held)
     for wrong in (pictures[1] / 255, pictures[1][..., 0], pictures[1][:0]):
         with pytest.raises(InputError, match=r"picture 1 is .*: give uint8 RGB"):

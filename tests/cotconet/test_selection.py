@@ -207,6 +207,21 @@ def test_what_cannot_be_split_is_said(y, groups, words):
         SineCosineSelector(**QUICK).fit(X, np.asarray(y), groups)
 
 
+@pytest.mark.parametrize("count", [45, 30])
+def test_subjects_are_as_many_as_samples_where_some_judge_too(count):
+    X, y = planted(0)
+    groups = np.arange(count).astype(str)
+    with pytest.raises(ValueError, match="groups has the shape"):
+        SineCosineSelector(**QUICK).fit(X, y, groups, judges=np.arange(len(y)) < 40)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_samples_of_a_missing_subject_are_not_one_person_s(missing):
+    X, y = planted(0)
+    SineCosineSelector(**QUICK).fit(X, y, [missing] * len(y))
+    SineCosineSelector(**QUICK).fit(X, y, [missing] * len(y), judges=np.ones(len(y), bool))
+
+
 def test_nan_is_refused():
     X, y = planted(0)
     X[3, 2] = np.nan
