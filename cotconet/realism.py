@@ -51,7 +51,8 @@ def _gradients(grey):
     for number, picture in enumerate(grey):
         across, down = cv2.Sobel(picture, -1, 1, 0), cv2.Sobel(picture, -1, 0, 1)
         size = np.hypot(across, down)
-        angle = (np.arctan2(down, across) / (2 * np.pi) * ANGLES).astype(int) % ANGLES
+        turns = np.arctan2(down, across) / (2 * np.pi)
+        angle = np.floor(turns * ANGLES).astype(int) % ANGLES
         for kind in range(ANGLES):
             here = np.where(angle == kind, size, 0)
             found[number, :, :, kind] = here.reshape(4, cell, 4, cell).mean((1, 3))

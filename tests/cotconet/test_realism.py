@@ -154,6 +154,17 @@ def test_features_are_fixed_and_another_function_may_give_them(monkeypatch):
     assert seen == [12, 11, 10]
 
 
+def test_gradients_of_eight_directions_are_counted_apart():
+    y, x = np.mgrid[:32, :32].astype(float)
+    found = []
+    for direction in range(-180, 180, 45):
+        angle = np.deg2rad(direction + 10)
+        ramp = np.cos(angle) * x + np.sin(angle) * y
+        found.append(realism._gradients(ramp[None]).reshape(4, 4, 8)[1:3, 1:3].sum((0, 1)))
+    assert np.argmax(found, axis=1).tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
+    assert (np.array(found) > 0).sum() == 8
+
+
 def test_few_pictures_are_refused_in_words():
     with pytest.raises(InputError, match="9 held-out pictures"):
         realism.report(cells(12, 0), cells(9, 1), cells(12, 2))
