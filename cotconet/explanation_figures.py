@@ -35,6 +35,7 @@ def feature_maps(results):
     stages = [f"sfl{number}_relu" for number in range(1, len(FILTERS) + 1)]
     names = ["map", *stages] if "gmod" in model.features else stages
     inner = keras.Model(network.input, [network.get_layer(name).output for name in names])
+    frame = frame.sample(frac=1, random_state=0)  # else those of one person come first
     chosen = {name: frame[frame["label"] == name].head(MOST) for name in order}
     cells = {name: model.cut_out(_read(rows)) for name, rows in chosen.items()}
     maps = {name: _maps(inner, shown) for name, shown in cells.items()}
@@ -58,10 +59,10 @@ def feature_maps(results):
         axis.remove()
     lines = _densities(figure.add_subplot(grid[2, :]), maps, chosen, order, stages)
     lines.append(
-        "Above: the first test picture of each class, mean over channels, each map on its own "
-        "scale. Density: share of a block's activations above 0 after ReLU, in %. The paper says "
-        '"denser patterns" of leukemic cells and measures none; which measure it means is open '
-        "(assumed)."
+        "Above: a test picture of each class, drawn at random, mean over channels, each map on its "
+        "own scale. Density: share of a block's activations above 0 after ReLU, in %. The paper "
+        'says "denser patterns" of leukemic cells and measures none; which measure it means is '
+        "open (assumed)."
     )
     return figure, [*lines, *results.captions()]
 

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +40,32 @@ def test_feature_maps_of_both_classes_and_their_density_are_drawn(results):
     drawn = [image.get_array() for axis in figure.axes for image in axis.images]
     assert {array.dtype.name for array in drawn} == {"uint8", "float32"}  # never bfloat16
     pyplot().close(figure)
+
+
+def test_density_is_measured_on_cells_of_people_of_the_whole_part(monkeypatch):
+    x = shown = keras.Input((8, 8, 3))
+    for number in range(1, 6):
+        x = keras.layers.ReLU(name=f"sfl{number}_relu")(x)
+    model = SimpleNamespace(
+        extractor_=keras.Model(shown, x), features=("smod",),
+        cut_out=lambda cells: np.full((len(cells), 8, 8, 3), 200, np.uint8),
+    )  # fmt: skip
+    frame = pd.DataFrame({"label": np.repeat(["ALL", "normal"], 60)})
+    frame["subject"] = [f"person {n // 6}" for n in range(120)]
+    fitted = SimpleNamespace(model=model, classes=("ALL", "normal")), frame
+    measured = []
+    monkeypatch.setattr(explanation_figures, "MOST", 20)
+    monkeypatch.setattr(explanation_figures, "_fitted", lambda results: fitted)
+    monkeypatch.setattr(explanation_figures, "_read", lambda rows: range(len(rows)))
+    monkeypatch.setattr(
+        explanation_figures, "_densities", lambda *args: measured.append(args[2]) or []
+    )
+    stub = SimpleNamespace(classes=["ALL", "normal"], captions=lambda: [])
+    figure, _ = explanation_figures.feature_maps(stub)
+    pyplot().close(figure)
+    for rows in measured[0].values():
+        assert len(rows) == 20
+        assert rows["subject"].nunique() > 6
 
 
 @pytest.mark.slow
