@@ -151,7 +151,7 @@ def settings(profile, **row):
             compared one, and what differs from it (`rivals.profiles.settings`).
 
     Raises:
-        ValueError: an argument that nothing reads.
+        ValueError: an argument that nothing reads, or no extractor's name.
     """
     if "method" in row:
         return profiles.settings(profile, **row)
@@ -164,7 +164,12 @@ def settings(profile, **row):
         stages["unet"] = sizes.unet
     if "mirnet" in row.get("enhance", ()):
         stages["mirnet"] = sizes.mirnet
-    if row.get("extractor") in sizes.vits:
+    if isinstance(row.get("extractor"), str):
+        if row["extractor"] not in sizes.vits:
+            raise ValueError(
+                f"extractor={row['extractor']!r}: give one of {', '.join(sizes.vits)}, or a dict "
+                "of settings"
+            )
         row = {**row, "extractor": sizes.vits[row["extractor"]]}
     if row.get("features") == ["vgg16"]:
         # Of GMod's settings those of the training alone mean something to VGG-16.

@@ -139,6 +139,9 @@ def test_every_row_of_the_ablation_differs_from_the_method_in_known_settings():
         assert {key for key in full if changed[key] != full[key]} == expected
     with pytest.raises(ValueError, match="unknown settings"):
         recipe.settings("quick", enhancement=None)
+    with pytest.raises(ValueError, match="extractor='ViT-S/8': give one of ViT-B/32"):
+        recipe.settings("quick", extractor="ViT-S/8")
+    assert recipe.settings("quick", extractor={"epochs": 1})["extractor"] == {"epochs": 1}
 
 
 def test_collapsed_leugans_are_counted_in_the_caption(tmp_path):
