@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from cotconet import preparation, segmentation
+from cotconet import preparation, segmentation, stage_settings
 from cotconet.given import accepted, name_of, plain, units
 from cotconet.grafr import GraFR, floored
 from cotconet.recipe import COLLAPSED, VERSIONS
@@ -143,6 +143,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         before = None if synthetic is None else self._made_facts
         self.facts_ = deepcopy(before or {"seconds": {}})
         self._open()
+        stage_settings.check(self)
         codes, held = self._codes(y), self._codes(validation[1])
         self._check_late_stages(codes, groups, synthetic)
         self._learn_enhancement(pictures)
@@ -209,12 +210,15 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
         y = np.asarray(y)
         self._open()
+        stage_settings.check(self)
+        names, codes = np.unique(y, return_inverse=True)
+        label, count = synthesis.to_parity(codes)
+        if self.synthesise == "leugan" and count:
+            stage_settings.check_leugan(self)
         self.facts_ = {"seconds": {}}
         self._learn_enhancement(pictures)
         self._learn_masks(pictures)
         self._learn_scale(pictures)
-        names, codes = np.unique(y, return_inverse=True)
-        label, count = synthesis.to_parity(codes)
         if not count:
             self._made_facts = self.facts_
             return None, np.zeros((0, self.size, self.size, 3), np.uint8), self.side_
@@ -387,6 +391,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             count = 0
         elif self.synthesise == "leugan" and count:
             synthesis.enough(int((codes == label).sum()))
+            stage_settings.check_leugan(self)
         people = len(set(units(groups)))
         if synthetic is not None or self.synthesise == "leugan":
             people += count  # each alone; a changed copy is its person's

@@ -12,7 +12,8 @@ from table2 import CNMC
 from table5 import ALLIDB2, COMPARISON
 from table7 import STEPS
 
-from cotconet import recipe, tables
+from cotconet import recipe, stage_settings, tables
+from cotconet.pipeline import CoTCoNet
 from smears import colour, commandline, metrics
 from smears.study import Results, Unavailable, main
 from smears.tables import mcnemar_against
@@ -142,6 +143,16 @@ def test_every_row_of_the_ablation_differs_from_the_method_in_known_settings():
     with pytest.raises(ValueError, match="extractor='ViT-S/8': give one of ViT-B/32"):
         recipe.settings("quick", extractor="ViT-S/8")
     assert recipe.settings("quick", extractor={"epochs": 1})["extractor"] == {"epochs": 1}
+
+
+@pytest.mark.parametrize("profile", recipe.PROFILES)
+def test_the_settings_of_every_row_of_the_ablation_can_be_trained(profile):
+    for row in STEPS.rows.values():
+        settings = recipe.settings(profile, **row)
+        names = {*recipe.METHOD, *recipe.STAGES, "size", "unet", "mirnet"} & set(settings)
+        method = CoTCoNet(**{name: settings[name] for name in names})
+        stage_settings.check(method)
+        stage_settings.check_leugan(method)
 
 
 def test_collapsed_leugans_are_counted_in_the_caption(tmp_path):

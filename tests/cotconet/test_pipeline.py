@@ -4,6 +4,7 @@ import inspect
 import json
 import shutil
 from copy import copy
+from functools import wraps
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_leugan_that_makes_one_picture_is_noticed(
 ):
     made = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     made = np.repeat(made[:1], 4, 0) if collapsed else made
-    monkeypatch.setattr(synthesis, "train", lambda *_, **__: None)
+    monkeypatch.setattr(synthesis, "train", wraps(synthesis.train)(lambda *_, **__: None))
     monkeypatch.setattr(synthesis, "synthesise", lambda *_: made)
     model = pipeline.CoTCoNet(**SMALL, positive="ALL", cache=tmp_path)
     model.synthesised(*cells[:2])
@@ -323,7 +324,8 @@ def test_a_class_of_one_subject_is_selected_on_all_the_same(fitted, cells, held)
 def test_classes_at_parity_need_no_synthesis(cells, held, monkeypatch, fitted):
     pictures, labels, _ = cells
     rows = [*range(8), *range(12, 20)]
-    monkeypatch.setattr(synthesis, "train", lambda *a, **k: pytest.fail("trained a GAN"))
+    never = wraps(synthesis.train)(lambda *_, **__: pytest.fail("trained a GAN"))
+    monkeypatch.setattr(synthesis, "train", never)
     model = pipeline.CoTCoNet(**{**SMALL, "graph": False, "select": False}, cache=fitted[1])
     model.fit([pictures[row] for row in rows], labels[rows], None, held)
     assert model.facts_["synthesised"] == 0
@@ -461,6 +463,37 @@ def test_settings_of_late_stages_are_refused_before_any_stage(wrong, cells, held
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"features": "smod"}, "features='smod': give one of .*'gmod', 'smod'"),
+        ({"features": ("smod", "gmod")}, "give one of"),
+        ({"enhance": None}, r"enhance=None: give a tuple of clahe, .*mirnet; \(\) for none"),
+        ({"enhance": "clahe"}, "enhance='clahe': give a tuple"),
+        ({"enhance": ("clahe", "blur")}, "give a tuple of"),
+        ({"hdlc": {"epoch": 1}}, "hdlc: 'epoch' is none of its settings: .*epochs"),
+        ({"extractor": {"lr": 1}}, "extractor: 'lr' is none .*learning_rate"),
+        ({"extractor": {"parts": ["gmod"]}}, "extractor: 'parts' .* arguments of CoTCoNet"),
+        ({"leugan": {"seed": 1}}, "leugan: 'seed' is none .* random_state"),
+        ({"selector": {"random_state": 1}}, "selector: 'random_state' is none"),
+        ({"grafr": {"neighbours": 1}}, "grafr: 'neighbours' is none"),
+        ({"segment": "unet", "unet": {"kind": "unet"}}, "unet: 'kind' is none"),
+        ({"size": 40, "leugan": None}, "a side of 40: .* a multiple of 16"),
+        ({"size": 36}, "size=36: patches of 8 pixels"),
+        ({"size": 16}, "size=16: SMod needs 32"),
+    ],
+)
+def test_settings_that_a_stage_cannot_use_are_refused_before_any(
+    wrong, words, cells, held, tmp_path
+):
+    model = pipeline.CoTCoNet(**{**SMALL, **wrong}, cache=tmp_path)
+    with pytest.raises(ValueError, match=words):
+        model.fit(*cells, held)
+    with pytest.raises(ValueError, match=words):
+        model.synthesised(*cells[:2])
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_stage_has_defaults_for_all_of_its_settings():
     known = {"pictures", "run", "train", "validation", "architecture", "x", "y", "x_val", "y_val"}
     for stage in (synthesis.train, coupled.fit_extractor, hdlc.fit_hdlc):
@@ -590,6 +623,7 @@ def test_hdlc_learns_from_training_cells_and_is_stopped_by_validation_cells(
 ):
     seen = {}
 
+    @wraps(hdlc.fit_hdlc)
     def fit_hdlc(run, x, y, x_val, y_val, **_):
         seen.update(x=x, y=y, x_val=x_val, y_val=y_val)
         return fitted[0].hdlc_
