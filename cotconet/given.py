@@ -81,12 +81,14 @@ def accepted(method, pictures, y, groups, validation):
         (pictures, y, groups, validation); a fifth, whole subjects, where no validation was given.
 
     Raises:
-        InputError: not two classes, unequal lengths, no validation picture, or a positive class
-            that is none of them.
+        InputError: not one label a picture, not two classes, unequal lengths, no validation
+            picture, or a positive class that is none of them.
     """
     y = np.asarray(y)
     if len(y) != len(pictures) or len(y) == 0:
         raise InputError(f"{len(pictures)} pictures, but {len(y)} labels")
+    if y.ndim != 1:
+        raise InputError(f"y has the shape {y.shape}: give one label a picture, (n,)")
     groups = np.full(len(y), "") if groups is None else subjects(groups, len(y))
     if validation is not None and not len(validation[0]) == len(validation[1]) > 0:
         raise InputError(

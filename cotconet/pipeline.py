@@ -55,8 +55,11 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         mirnet, leusam, unet, leugan, extractor, grafr, selector, hdlc: dicts of settings of the
             stages, see `mirnet.Enhancer`, `leusam.LeuSAM`, `unet.UNetSegmenter`,
             `synthesis.train`, `coupled.fit_extractor`, `grafr.GraFR`,
-            `selection.SineCosineSelector`, `hdlc.fit_hdlc`; None for their defaults. Plain
-            values (numbers, also NumPy's, text, lists), which settings.json can hold.
+            `selection.SineCosineSelector`, `hdlc.fit_hdlc`. Plain values (numbers, also NumPy's,
+            text, lists), which settings.json can hold. None for their defaults, which are not all
+            the paper's: leusam then is the small SAM from scratch, leugan makes pictures of
+            `size` instead of 256 pixels, and extractor is a ViT-B/16 that starts at random. The
+            paper's are the `leusam`, `leugan` and `extractor` of `recipe.PROFILES["paper"]`.
         positive: the class whose probability HDLC gives; None: the last of `classes_`.
         cache: folder of the stages' results; None: a temporary one, gone with this object.
         random_state: int, of every stage.
@@ -231,8 +234,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     def save(self, folder):
         """Write all that `predict_proba` needs, as data that runs no code when it is loaded.
 
-        Files: settings.json, extractor.keras, hdlc.keras, arrays.npz (selection and scale),
-        nodes.npy (the graph's training features) and leusam/.
+        Files: settings.json, extractor.keras, hdlc.keras, arrays.npz (selection and scale); with a
+        graph nodes.npy (its training features); of a trained enhancement or segmenter mirnet/,
+        leusam/, unet/ or unet++/.
         """
         check_is_fitted(self, "classes_")
         folder = Path(folder)

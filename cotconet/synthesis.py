@@ -50,8 +50,8 @@ def enough(count):
     if count < 2:
         raise InputError(
             f"LeuGAN got {count} pictures of the smaller class for training: it needs at least 2, "
-            "and some hundreds to be of use. Add data, or leave it out: table7.py --paper cotconet "
-            '--rows "No Augmentation".'
+            "and some hundreds to be of use. Add data, or leave it out: synthesise=None, or "
+            'table7.py --paper cotconet --rows "No Augmentation".'
         )
 
 

@@ -411,7 +411,7 @@ def test_synthetic_cells_keep_their_label_though_the_training_part_lacks_the_oth
 def test_too_few_pictures_for_leugan_are_refused_before_any_stage(cells, held, tmp_path):
     pictures, labels, _ = cells
     model = pipeline.CoTCoNet(**SMALL, cache=tmp_path)
-    with pytest.raises(InputError, match=r"1 pictures .*No Augmentation"):
+    with pytest.raises(InputError, match=r"1 pictures .*synthesise=None, .*No Augmentation"):
         model.fit(pictures[:13], labels[:13], None, held)
     assert not list(tmp_path.glob("*/*"))
 
@@ -568,6 +568,9 @@ def test_wrong_input_is_told_before_anything_is_trained(cells, held):
     pictures, labels, _ = cells
     with pytest.raises(InputError, match="20 pictures, but 19 labels"):
         pipeline.CoTCoNet(**SMALL).fit(pictures, labels[:19])
+    for wrong in (labels[:, None], np.stack([labels, labels], axis=1)):
+        with pytest.raises(InputError, match=r"y has the shape \(20, .\): give one label"):
+            pipeline.CoTCoNet(**SMALL).fit(pictures, wrong)
     with pytest.raises(InputError, match="these are 1: ALL"):
         pipeline.CoTCoNet(**SMALL).fit(pictures, np.full(20, "ALL"), None, held)
     with pytest.raises(InputError, match="8 pictures and 7 labels: give as many"):
