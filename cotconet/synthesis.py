@@ -95,11 +95,9 @@ def train(
     gan.compile(keras.optimizers.Adam(rate, beta_1=0.5) if equal_rates else None)
     run.note(parameters=gan.count_params(), pictures=len(pictures))
     n = len(pictures)
-    batch = -(
-        -n // -(-n // batch_size)
-    )  # a last batch of a few pictures would weigh as a whole one
     real = Pictures(
-        pictures, np.arange(n), np.zeros(n, int), classes=1, batch_size=batch, preprocess="tf",
+        pictures, np.arange(n), np.zeros(n, int), classes=1, batch_size=even(n, batch_size),
+        preprocess="tf",
         augmenter=Augmenter(horizontal_flip=True, quarter_turns=True) if turns else None,
         shuffle=True, seed=seed,
     )  # fmt: skip
@@ -112,6 +110,14 @@ def train(
     os.replace(fresh, finished)
     shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
     return gan
+
+
+def even(count, most):
+    """Size of batches, at most so many pictures, that cuts an epoch about equally.
+
+    A last batch of a few pictures would weigh as a whole one (assumed, C12).
+    """
+    return -(-count // -(-count // most))
 
 
 class Samples(keras.callbacks.Callback):

@@ -1,6 +1,7 @@
 """A conditional LeuGAN: the same generator and discriminator, told which class is wanted."""
 
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -97,7 +98,8 @@ def train(store, codes, run, *, size=256, width=1024, epochs=200, batch_size=64,
         store: path of a .npy of uint8 (n, size, size, 3), of the training part alone.
         codes: labels 0 or 1 (n,).
         run: smears.runs.Run; its settings are the caller's and should name all of this.
-        size, width: see `leugan.LeuGAN`. epochs, batch_size, seed: of the training.
+        size, width: see `leugan.LeuGAN`. epochs, seed: of the training. batch_size: at most, see
+            `synthesis.even`.
 
     Returns:
         Trained ConditionalGAN.
@@ -109,13 +111,15 @@ def train(store, codes, run, *, size=256, width=1024, epochs=200, batch_size=64,
     gan = ConditionalGAN(size, width=width, seed=seed)
     gan.compile()
     real = Labelled(
-        store, np.arange(len(codes)), codes, classes=1, batch_size=batch_size, preprocess="tf",
+        store, np.arange(len(codes)), codes, classes=1, preprocess="tf",
+        batch_size=synthesis.even(len(codes), batch_size),
         augmenter=Augmenter(horizontal_flip=True, quarter_turns=True), shuffle=True, seed=seed,
     )  # fmt: skip
     training.fit(gan, real, None, run, epochs, title="Conditional GAN", shown=synthesis.SHOWN)
     fresh = run.folder / "gan.partial.keras"
     gan.save(fresh, include_optimizer=False)
     os.replace(fresh, finished)
+    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
     return gan
 
 

@@ -41,7 +41,7 @@ class Depto(Rival):
     gan: dict | None = None
 
     class_weight = True
-    version = 2
+    version = 3
 
     def build(self, train):
         backbone, kind = pretrained.densenet("DenseNet121", self.size, self.weights)

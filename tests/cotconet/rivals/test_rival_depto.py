@@ -61,6 +61,20 @@ def test_real_pictures_carry_their_label_and_the_generator_is_asked_for_the_same
     assert given[:, 4].tolist() == [1, 0, 1]
 
 
+def test_a_gan_learns_from_even_batches_and_leaves_no_checkpoint(tmp_path, monkeypatch):
+    def fit(gan, real, held, run, *_, **__):
+        sizes.extend(len(real[number][1]) for number in range(len(real)))
+        (run.folder / "checkpoint").mkdir(parents=True)
+
+    sizes, run = [], Run(tmp_path, "gan", {})
+    monkeypatch.setattr(conditional.training, "fit", fit)
+    np.save(tmp_path / "pictures.npy", np.zeros((9, 16, 16, 3), np.uint8))
+    codes = np.arange(9) % 2
+    conditional.train(tmp_path / "pictures.npy", codes, run, size=16, width=8, batch_size=8)
+    assert sizes == [5, 4]
+    assert not (run.folder / "checkpoint").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.contract
 def test_after_training_a_light_class_comes_out_lighter_than_a_dark_one(tmp_path):
