@@ -113,7 +113,8 @@ class ResidualContext(layers.Layer):
 
     def call(self, inputs):
         x = self.second(ops.leaky_relu(self.first(inputs), SLOPE))
-        places = ops.exp(self.attend(x) - ops.max(self.attend(x), axis=(1, 2), keepdims=True))
+        places = self.attend(x)
+        places = ops.exp(places - ops.max(places, axis=(1, 2), keepdims=True))
         places = places / ops.sum(places, axis=(1, 2), keepdims=True)
         context = ops.sum(x * places, axis=(1, 2), keepdims=True)
         x = x + self.expand(ops.leaky_relu(self.squeeze(context), SLOPE))

@@ -161,6 +161,7 @@ class Gehlot(Rival):
     def learn(self, train, held):
         """Train the network, then the machine on what the network gets right in training."""
         super().learn(train, held)
+        self._both = _answer_and_map(self.network_)
         positive, features = self._seen(train)
         right = (positive > 0.5) == train.codes
         self.facts_["auxiliary_trained_on"] = int(right.sum())
@@ -175,15 +176,24 @@ class Gehlot(Rival):
         other = (svm.decide(self.arrays_, features) > 0) != (positive > 0.5)
         return np.where(unsure & other, 1 - positive, positive)
 
+    @classmethod
+    def _restored(cls, folder, known, cache):
+        model = super()._restored(folder, known, cache)
+        model._both = _answer_and_map(model.network_)
+        return model
+
     def _seen(self, part):
         """(the network's probability of label 1 (n,), the spectral averages (n, places))."""
-        heads = [self.network_.output, self.network_.get_layer("map").output]
-        both = keras.Model(self.network_.input, heads)
         shown = self.pictures(part)
-        found = [both.predict_on_batch(shown[number][0]) for number in range(len(shown))]
+        found = [self._both.predict_on_batch(shown[number][0]) for number in range(len(shown))]
         positive = np.concatenate([np.asarray(first)[:, 1] for first, _ in found])
         maps = np.concatenate([np.asarray(second, np.float64) for _, second in found])
         return positive.astype(float), spectral_average(maps, self.legacy_reshape)
+
+
+def _answer_and_map(network):
+    """A network's probabilities and its last map; made once, for it is traced when first used."""
+    return keras.Model(network.input, [network.output, network.get_layer("map").output])
 
 
 def _unmixing(shown, codes):

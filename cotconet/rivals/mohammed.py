@@ -74,14 +74,16 @@ class Mohammed(Rival):
         run = self.kept("backbone", train)
         path = run.folder / "backbone.keras"
         if path.exists():
-            self.backbone_ = model_files.load(path)
+            self._take(model_files.load(path))
         else:
-            self.backbone_, kind = self._frozen(train)
+            backbone, kind = self._frozen(train)
             run.note(weights=kind)
             fresh = run.folder / "backbone.partial.keras"
-            self.backbone_.save(fresh, include_optimizer=False)
+            backbone.save(fresh, include_optimizer=False)
             fresh.replace(path)
+            self._take(backbone)
         self.network_ = self.trained(train, held)
+        self._tap = _to_bilstm(self.network_)
         self.facts_ |= {"weights": run.facts["weights"]}
         self.facts_["parameters"] += int(self.backbone_.count_params())
         if self.head == "svm":
@@ -93,8 +95,8 @@ class Mohammed(Rival):
     def pictures(self, part, units=2, rows=None, shuffle=False, augmenter=None):
         """Batches of sequences instead of pictures, computed once."""
         rows = np.arange(len(part.codes)) if rows is None else rows
-        key = f"{self.backbone_.name} {self.size} {features.weights_hash(self.backbone_)}"
-        path = features.frozen_features(self.backbone_, super().pictures(part), self._root, key)
+        shown = super().pictures(part)
+        path = features.frozen_features(self.backbone_, shown, self._root, self._backbone_key)
         return features.Features(
             path, part.codes[rows], rows=rows, classes=units, batch_size=self.batch_size,
             shuffle=shuffle, seed=self.random_state,
@@ -104,6 +106,18 @@ class Mohammed(Rival):
         if self.head == "softmax":
             return super().scores(part)
         return 1 / (1 + np.exp(-svm.decide(self.arrays_, self._described(part))))
+
+    @classmethod
+    def _restored(cls, folder, known, cache):
+        model = super()._restored(folder, known, cache)
+        model._take(model.backbone_)
+        model._tap = _to_bilstm(model.network_)
+        return model
+
+    def _take(self, backbone):
+        """Keep the backbone, and once the name of what it computes, for which it is read whole."""
+        self.backbone_ = backbone
+        self._backbone_key = f"{backbone.name} {self.size} {features.weights_hash(backbone)}"
 
     def _frozen(self, train):
         """(network from pixels to the sequence, in words what it starts from)."""
@@ -119,8 +133,7 @@ class Mohammed(Rival):
 
     def _described(self, part):
         """BiLSTM's output, float (n, 256)."""
-        tap = keras.Model(self.network_.input, self.network_.get_layer("bilstm").output)
-        return self.shown(tap, part).astype(float)
+        return self.shown(self._tap, part).astype(float)
 
     def _learn_machine(self, train, held):
         rows = self.rows(train.codes)
@@ -132,3 +145,8 @@ class Mohammed(Rival):
             if right > best:
                 best, self.arrays_ = right, arrays
                 self.facts_ |= {"C": penalty, "validation_accuracy": right}
+
+
+def _to_bilstm(network):
+    """A network up to its BiLSTM; made once, for it is traced when first used."""
+    return keras.Model(network.input, network.get_layer("bilstm").output)
