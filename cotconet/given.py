@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+import tempfile
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -108,6 +112,23 @@ def accepted(method, pictures, y, groups, validation):
         raise InputError(f"positive={method.positive!r} is none of {names}")
     method.positive_ = classes[1 if method.positive is None else names.index(method.positive)]
     return pictures, y, groups, validation
+
+
+@contextmanager
+def passing(method):
+    """A fitted method whose predictions store what they need in between for one call alone.
+
+    Yields the method itself where it has a `cache`; else a shallow copy of it whose folder is
+    gone at the end, for explanations ask for thousands of pictures that are never seen again.
+    """
+    if method.cache is not None:
+        yield method
+        return
+    # Windows deletes no file that is still mapped.
+    with tempfile.TemporaryDirectory(prefix="prediction-", ignore_cleanup_errors=True) as folder:
+        own = copy(method)
+        own._root = Path(folder)
+        yield own
 
 
 def held_out(pictures, y, groups, seed):

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from cotconet import preparation, segmentation, stage_settings
-from cotconet.given import accepted, name_of, plain, units
+from cotconet.given import accepted, name_of, passing, plain, units
 from cotconet.grafr import GraFR, floored
 from cotconet.recipe import COLLAPSED, VERSIONS
 from smears import InputError, images
@@ -61,7 +61,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             `size` instead of 256 pixels, and extractor is a ViT-B/16 that starts at random. The
             paper's are the `leusam`, `leugan` and `extractor` of `recipe.PROFILES["paper"]`.
         positive: the class whose probability HDLC gives; None: the last of `classes_`.
-        cache: folder of the stages' results; None: a temporary one, gone with this object.
+        cache: folder of the stages' results; None: a temporary one, gone with this object, and
+            for a prediction one that is gone with the call.
         random_state: int, of every stage.
 
     Attributes:
@@ -185,7 +186,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     def cut_out(self, pictures):
         """The enhanced, segmented and cut-out cells, uint8 (n, size, size, 3)."""
         check_is_fitted(self, "classes_")
-        return np.load(self._prepared(pictures)[0])
+        with passing(self) as own:
+            return np.load(own._prepared(pictures)[0])
 
     def describe(self, pictures, prepared=False):
         """What HDLC sees of pictures: rebuilt and selected features, float32 (n, features kept).
@@ -193,8 +195,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         Args: as `predict_proba`, at least one picture.
         """
         check_is_fitted(self, "classes_")
-        store = self._kept(pictures) if prepared else self._prepared(pictures)
-        x = np.asarray(self._extracted(store)[0], np.float32)
+        with passing(self) as own:
+            store = own._kept(pictures) if prepared else own._prepared(pictures)
+            x = np.asarray(own._extracted(store)[0], np.float32)
         x = self.grafr_.transform(x) if self.graph else (x - self.mean_) / self.scale_
         return x[:, self.support_]
 

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from cotconet.given import accepted, name_of, plain
+from cotconet.given import accepted, name_of, passing, plain
 from cotconet.preparation import CHUNK, marks
 from smears import InputError, backend, images, model_files, training
 from smears import weights as weight_files
@@ -56,7 +56,8 @@ class Rival(ClassifierMixin, BaseEstimator):
             of a file, or None: random.
         positive: the class that is coded 1; None: the last of `classes_`.
         cache: folder of stored pictures and trainings, which killed fits go on from; None: a
-            temporary one, gone with this object.
+            temporary one, gone with this object, and for a prediction one that is gone with the
+            call.
         random_state: int, of weights, order, augmentation and dropout.
 
     Attributes:
@@ -153,8 +154,9 @@ class Rival(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classes_")
         if len(pictures) == 0:
             return np.zeros((0, 2))
-        shown = Part(self._stored(pictures), np.zeros(len(pictures), int))
-        positive = np.asarray(self.scores(shown), float)
+        with passing(self) as own:
+            shown = Part(own._stored(pictures), np.zeros(len(pictures), int))
+            positive = np.asarray(own.scores(shown), float)
         table = np.stack([1 - positive, positive], axis=1)
         return table if self.positive_ == self.classes_[1] else table[:, ::-1]
 

@@ -31,6 +31,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from cotconet.given import passing
 from cotconet.rivals import boxes as box
 from cotconet.rivals.classifier import Rival
 from cotconet.rivals.mosaic import Boxed
@@ -147,8 +148,9 @@ class Khandekar(Rival):
             List of float64 (k, 6), highest confidence first: x0, y0, x1, y1 in shares of the
             picture's sides, confidence, and 1 for the positive class, else 0.
         """
-        shown = Part(self._stored(pictures), np.zeros(len(pictures), int), [])
-        return [rows[rows[:, 4] >= confidence] for rows in self._found(shown)]
+        with passing(self) as own:
+            shown = Part(own._stored(pictures), np.zeros(len(pictures), int), [])
+            return [rows[rows[:, 4] >= confidence] for rows in own._found(shown)]
 
     def judged(self, pictures, y):
         return {"map_test": self.mean_average_precision(pictures, y)}

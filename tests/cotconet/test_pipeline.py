@@ -105,6 +105,15 @@ def test_a_probability_does_not_depend_on_the_pictures_beside_it(fitted, held):
     assert model.predict_proba([]).shape == (0, 2)
 
 
+def test_without_a_cache_a_prediction_leaves_nothing(fitted, held, tmp_path):
+    model = copy(fitted[0])
+    model.cache, model._root = None, tmp_path
+    assert np.array_equal(model.predict_proba(held[0]), fitted[0].predict_proba(held[0]))
+    cells = model.cut_out(held[0])
+    assert np.array_equal(model.predict_proba(cells, prepared=True), model.predict_proba(held[0]))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_second_fit_trains_nothing_and_gives_the_same(fitted, cells, held, monkeypatch):
     model, cache = fitted
 

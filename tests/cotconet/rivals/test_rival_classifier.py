@@ -47,6 +47,13 @@ def test_probabilities_are_the_same_each_time_and_follow_the_order_of_the_classe
     assert fitted.predict_proba(pictures[:0]).shape == (0, 2)
 
 
+def test_without_a_cache_a_prediction_leaves_nothing(fitted, cells, tmp_path):
+    pictures, model = cells[1][0], copy(fitted)
+    model.cache, model._root = None, tmp_path
+    assert np.array_equal(model.predict_proba(pictures), fitted.predict_proba(pictures))
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_positive_class_changes_the_code_and_not_the_columns(fitted, cells):
     pictures = cells[1][0]
     other = copy(fitted)
