@@ -106,7 +106,9 @@ evidence) and what the published numbers imply; `experiments/forensics.py` print
   of the data set that it names.
 
 The papers' own test images, splits and weights are not public. "The most frequent class" is the
-accuracy of always giving that answer.
+accuracy of always giving that answer. CoTCoNet's stored trainings are from before the versions of
+its stages were written down; two that were made again came out alike
+([results](experiments/results/README.md#cotconet)).
 """
 
 if __name__ == "__main__":
