@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 
-from cotconet import recipe
 from cotconet.tables import SCORES, binary_score
 from smears import colour, metrics
 from smears.reports import pyplot
@@ -20,7 +19,7 @@ TABLES = {"cnmc": 2, "allidb1": 4, "allidb2": 5, "snam": 6}  # where the paper p
 
 def comparison(results):
     """Figure 7 on the data at hand: (matplotlib figure, caption lines)."""
-    positive = recipe.positive(results.classes)
+    positive = results.positive
     index = results.classes.index(positive)
     figure = pyplot().figure(figsize=(12, 5.2), layout="constrained")
     roc, radar = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="polar")

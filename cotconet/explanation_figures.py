@@ -9,7 +9,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cotconet import recipe
 from smears import InputError, images
 from smears.reports import pyplot
 from smears.statistics import difference_of_means, mean_by_subject
@@ -29,7 +28,7 @@ def feature_maps(results):
 
     pipeline, frame = _fitted(results)
     model = pipeline.model
-    positive = recipe.positive(results.classes)
+    positive = results.positive
     order = [positive, next(name for name in results.classes if name != positive)]
     network = model.extractor_
     stages = [f"sfl{number}_relu" for number in range(1, len(FILTERS) + 1)]
@@ -72,7 +71,7 @@ def lime_cells(results):
     from smears.explain import lime
 
     pipeline, frame = _fitted(results)
-    positive = recipe.positive(results.classes)
+    positive = results.positive
     other = next(name for name in results.classes if name != positive)
     # The diagnosis needs no more pictures than are shown: read on until there are enough.
     found = {positive: [], other: []}
@@ -145,7 +144,7 @@ def last_layer(results):
     from cotconet import fitting
 
     model = _fitted(results)[0].model
-    positive = recipe.positive(results.classes)
+    positive = results.positive
     hidden = [layer for layer in model.hdlc_.layers if layer.name.startswith("dense")][-1]
     inner = keras.Model(model.hdlc_.input, hidden.output)
     table = results.predictions("CoTCoNet")[0]

@@ -71,7 +71,7 @@ def _fit(task, run, only_kept=False):
         stage = "leusam" if name == "SAM" else "extractor"
         arguments[stage] = {**arguments[stage], "weights": str(path)}
     model = CoTCoNet(
-        **arguments, positive=recipe.positive(task.classes), cache=task.cache / "cotconet",
+        **arguments, positive=task.positive, cache=task.cache / "cotconet",
         random_state=s["seed"],
     )  # fmt: skip
     model.only_kept = only_kept

@@ -5,7 +5,6 @@ Both functions take smears.study.Results and return (DataFrame of texts, caption
 
 import pandas as pd
 
-from cotconet import recipe
 from smears import metrics
 from smears.tables import confusions
 
@@ -24,7 +23,7 @@ def counts_table(results):
     images, as the published numbers are.
     """
     frame, parts = results.catalogue, results.split[0]
-    positive = recipe.positive(results.classes)
+    positive = results.positive
     labels = [positive, *(name for name in results.classes if name != positive)]
     whole = results.options.split == "paper"
     pool = frame["label"] if whole else frame["label"][parts == "train"]
@@ -68,7 +67,7 @@ def formulas_table(results):
     The counts are those of the first seed's test part; either class is once the positive one,
     because the published tables do not tell which is.
     """
-    positive = recipe.positive(results.classes)
+    positive = results.positive
     names = [positive, *(name for name in results.classes if name != positive)]
     order = [results.classes.index(name) for name in names]
     predictions = results.predictions("CoTCoNet")[:1]

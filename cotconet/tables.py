@@ -86,7 +86,7 @@ def _boxes(results):
 
 
 def _binary(results, labels, first):
-    positive = recipe.positive(results.classes)
+    positive = results.positive
     index = results.classes.index(positive)
     other = results.classes[1 - index]
     rows = []

@@ -16,6 +16,7 @@ from smears import (
     copies,
     layouts,
     likeness,
+    positive,
     reports,
     sources,
     splits,
@@ -165,7 +166,9 @@ def _contents(frame):
         "no known subjects: each picture counts by itself, so one person's may stand on both "
         "sides of a split; a CSV list can name subjects"
     )  # fmt: skip
-    lines = [f"Pictures: {len(frame)}, classes: {frame['label'].nunique()}, {who}."]
+    lines = [f"Pictures: {len(frame)}, classes: {len(rows)}, {who}."]
+    if len(rows) == 2:
+        lines.append(_positive([row["class"] for row in rows]))
     lines += ["", *reports.markdown(pd.DataFrame(rows)).splitlines(), ""]
     notes = [note for note in frame.attrs["notes"] if "--skip-bad" not in note]
     lines += [f"Note: {note}." for note in [*notes, *_odd(frame)]]
@@ -181,6 +184,16 @@ def _contents(frame):
     else:
         lines.append("Look-alikes: none.")
     return lines
+
+
+def _positive(classes):
+    """Which of two classes CoTCoNet's tables take for the disease."""
+    if found := positive.by_name(classes):
+        return f"Positive class, whose recall is the sensitivity: {found}."
+    return (
+        "Positive class, whose recall is the sensitivity: the names do not tell; give CoTCoNet's "
+        f"commands --positive {' or '.join(commandline.quoted(name) for name in classes)}."
+    )
 
 
 def _odd(frame):

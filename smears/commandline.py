@@ -42,7 +42,7 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
     Returns:
         argparse.Namespace with data (list of str), profile, seeds (list of int), split, folds,
         weights (dict row or "" -> Path), skip_bad, devices, jobs, finished, out (absolute Path),
-        paper, rows, external.
+        paper, rows, external, positive.
         Ends the process with exit code 2 and one message on a wrong argument.
     """
     parser = argparse.ArgumentParser(
@@ -77,12 +77,18 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
             help="train and show only these rows (the others are printed as not run), of: "
             + ", ".join(f'"{label}"' if " " in label else label for label in rows),
         )  # fmt: skip
+    if any(hasattr(study.recipe, "positive") for study in studies):
+        parser.add_argument(
+            "--positive", metavar="CLASS",
+            help="which of two classes CoTCoNet's precision, recall and F1 are of: the disease. "
+            "Default: the class that is not healthy by its name, else the first",
+        )  # fmt: skip
     if any(study.external for study in studies):
         parser.add_argument(
             "--external", metavar="NAME:PATH",
             help="another data set, not trained on, that the trained networks are tested on",
         )  # fmt: skip
-    parser.set_defaults(rows=None, external=None)
+    parser.set_defaults(rows=None, external=None, positive=None)
     if more:
         more(parser)
     options = _finish(parser, parser.parse_args(argv))

@@ -35,8 +35,7 @@ def _make(studies, options):
     recipes = dict.fromkeys(study.recipe for study in studies)
     materials = {recipe: Material(options, recipe) for recipe in recipes}
     refused = {
-        published.load(study.paper).name: study.recipe.refuse(materials[study.recipe].classes)
-        for study in studies
+        published.load(study.paper).name: materials[study.recipe].refused for study in studies
     }
     if all(refused.values()):
         raise InputError("\n".join(refused.values()))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smears import catalogue, copies, reports, sources, splits
+from smears import InputError, catalogue, copies, reports, sources, splits
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Task:
             profile only).
         devices: "one" or "all".
         paper_split: whether the paper's own protocol is followed (--split paper).
+        positive: the class that binary scores look for; "" where the recipe knows none.
     """
 
     catalogue: pd.DataFrame
@@ -33,6 +34,7 @@ class Task:
     fallback: bool
     devices: str = "one"
     paper_split: bool = False
+    positive: str = ""
 
     def positions(self, *parts):
         """Integer positions of the catalogue's rows in the named parts, in catalogue order."""
@@ -50,7 +52,8 @@ class Material:
     Args:
         options: as `smears.commandline.parse` returns them.
         recipe: module with `CLASSES`, `PROFILES` and `published_counts()` (class -> number of
-            pictures that the paper counts, as text; {} where it has no such list).
+            pictures that the paper counts, as text; {} where it has no such list), and, where it
+            is for two classes, `positive(classes)` (which of them binary scores look for).
     """
 
     def __init__(self, options, recipe):
@@ -133,6 +136,25 @@ class Material:
         return known + sorted(found - set(known))
 
     @property
+    def refused(self):
+        """Why the recipe's method cannot be trained on these classes, or "".
+
+        Raises:
+            InputError: --positive names none of the classes.
+        """
+        asked = self.options.positive
+        if asked is not None and asked not in self.classes:
+            raise InputError(f"--positive {asked}: the classes are {' and '.join(self.classes)}.")
+        return self.recipe.refuse(self.classes)
+
+    @property
+    def positive(self):
+        """The class that binary scores look for; "" where the recipe knows none."""
+        if not hasattr(self.recipe, "positive"):
+            return ""
+        return self.options.positive or self.recipe.positive(self.classes)
+
+    @property
     def name(self):
         """Name of the data for captions, e.g. "drawn smears" or "pbc + allidb1"."""
         return " + ".join(_short(spec) for spec in self.options.data)
@@ -143,6 +165,7 @@ class Material:
         return Task(
             self.catalogue, self.splits[fold][0], self.classes, options.out / "cache",
             options.weights, options.profile == "quick", options.devices, options.split == "paper",
+            self.positive,
         )  # fmt: skip
 
     @property

@@ -42,7 +42,8 @@ class Study:
             `settings(profile, **row)` (a dict, "model" and "trunk" among it), `networks(settings)`
             (those whose weights --weights may give, see smears.weights.files), `train(task, run)`,
             `predict(run, frame, task)` and `refuse(classes)` (why the method cannot tell these
-            classes apart, or "") and `published_counts()` (see smears.material.Material).
+            classes apart, or ""), `published_counts()` and, for two classes, `positive(classes)`
+            (see smears.material.Material).
         make: for a table, a function of `Results` that returns (DataFrame of texts, list of
             caption lines); for a figure, one that returns (matplotlib figure, caption lines).
         table, figure: its number in the paper, one of the two.
@@ -112,6 +113,11 @@ class Results:
         return self.material.classes
 
     @property
+    def positive(self):
+        """The class that binary scores look for; "" where the recipe knows none."""
+        return self.material.positive
+
+    @property
     def data(self):
         """Name of the data for captions, e.g. "drawn smears" or "pbc + allidb1"."""
         return self.material.name
@@ -124,7 +130,7 @@ class Results:
     @property
     def refused(self):
         """Why the method cannot be run on this data, or ""."""
-        return self.study.recipe.refuse(self.classes) if self.study.needs_data else ""
+        return self.material.refused if self.study.needs_data else ""
 
     def train(self, after=None):
         """Run every row, seed and fold that has no finished run yet; with --finished, none.
@@ -221,6 +227,9 @@ class Results:
         }
         if self.options.split == "paper":
             settings["paper_split"] = True
+        # Only where it changes what is trained: runs from before the option stay the same.
+        if self.positive and self.positive != self.study.recipe.positive(self.classes):
+            settings["positive"] = self.positive
         if self.study.recipe.learns_masks(settings) and self.material.masks:
             settings["masks"] = self.material.masks
         name = f"{settings['model']} seed {seed}"

@@ -18,7 +18,7 @@ KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
 NUMBERS_ONLY = (
     "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics",
     "splits", "folds", "runs", "colour", "arrays", "calibration", "card", "checklists", "layouts",
-    "likeness", "check", "processes", "ending",
+    "likeness", "check", "processes", "ending", "positive",
 )  # fmt: skip
 
 

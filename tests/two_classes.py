@@ -18,7 +18,7 @@ def recipe(train):
         CLASSES=real.CLASSES, PAPER_SPLIT=real.PAPER_SPLIT, ASSUMED=real.ASSUMED,
         PROFILES={"quick": SimpleNamespace(drawn=drawn)}, settings=real.settings,
         refuse=real.refuse, learns_masks=real.learns_masks, train=train,
-        networks=real.networks, published_counts=real.published_counts,
+        networks=real.networks, published_counts=real.published_counts, positive=real.positive,
     )  # fmt: skip
 
 

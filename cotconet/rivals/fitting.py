@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 
-from cotconet import recipe, rivals
+from cotconet import rivals
 from cotconet.fitting import FIELDS, shares
 from cotconet.preparation import Files
 from cotconet.rivals.classifier import oversampled
@@ -25,13 +25,14 @@ def train(task, run):
     kind = rivals.method(s["method"])
     known = {field.name for field in fields(kind)}
     arguments = {name: value for name, value in s.items() if name in known}
+    arguments["positive"] = task.positive
     if "cells" in known:
         arguments["cells"] = "all" if FIELDS & set(task.catalogue["data"]) else "main"
     file = weight_files.find(task.weights, s["trunk"], s["model"])
     pretrained = {field.name: field.default for field in fields(kind)}["weights"]
     model = kind(
-        **arguments, weights=file or pretrained, positive=recipe.positive(task.classes),
-        cache=task.cache / "rivals", random_state=s["seed"],
+        **arguments, weights=file or pretrained, cache=task.cache / "rivals",
+        random_state=s["seed"],
     )  # fmt: skip
     part = {name: task.catalogue.iloc[task.positions(name)] for name in PARTS}
     copies = _copies(task, s["seed"]) if task.paper_split and kind.before_split else {}

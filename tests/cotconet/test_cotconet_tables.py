@@ -222,11 +222,48 @@ def test_the_paper_s_table_alone_is_made_when_only_its_rows_are_asked_for(tmp_pa
 
 @pytest.mark.parametrize(
     ("classes", "positive"),
-    [(["ALL", "normal"], "ALL"), (["Healthy", "ALL"], "ALL"), (["immature", "mature"], "immature"),
-     (["B-ALL", "MM"], "B-ALL"), (["cat", "dog"], "cat")],
+    [
+        # Of C-NMC 2019 and drawn smears, ALL-IDB, PBC's immature cells, SN-AM.
+        (("ALL", "normal"), "ALL"), (("ALL", "Healthy"), "ALL"),
+        (("immature", "mature"), "immature"), (("B-ALL", "MM"), "B-ALL"),
+        (("Healthy", "AML"), "AML"), (("ALL-Pro-B", "Healthy"), "ALL-Pro-B"),
+        (("normal", "blast"), "blast"), (("Normal ", "leukemia"), "leukemia"),
+        (("benign", "malignant"), "malignant"), (("CONTROL", "patient"), "patient"),
+        (("hem", "all"), "all"), (("0", "1"), "1"),
+        # Names that do not tell.
+        (("cat", "dog"), "cat"), (("Healthy", "control"), "Healthy"),
+    ],
 )  # fmt: skip
-def test_cancer_is_the_positive_class(classes, positive):
+def test_the_class_that_is_not_healthy_is_the_positive_one(classes, positive):
     assert recipe.positive(classes) == positive
+
+
+def test_the_positive_class_that_is_asked_for_is_trained_scored_and_known_by_the_run(tmp_path):
+    def told(*argv):
+        found = two_classes.results(ALLIDB2, STANDIN, tmp_path, "--rows", "CoTCoNet", *argv)
+        made, lines = tables.comparison(found)
+        row = made.set_index("Method").loc["CoTCoNet"]
+        assert f"Positive class: {found.positive}. {tables.EXCHANGED}" in lines
+        assert found.material.task().positive == found.positive
+        return found.runs["CoTCoNet"][0], row
+
+    run, row = told()
+    assert "positive" not in run.settings
+    assert told("--positive", "ALL")[0].folder == run.folder
+    other, turned = told("--positive", "normal")
+    assert other.settings == {**run.settings, "positive": "normal"}
+    # The same invented predictions, seen from the other side.
+    assert turned["Recall of ALL ours (95% CI)"] == row["Recall ours (95% CI)"]
+    assert turned["Recall ours (95% CI)"] == row["Recall of normal ours (95% CI)"]
+
+
+def test_a_positive_class_that_is_none_ends_the_command_before_training(tmp_path, capsys):
+    study = replace(CNMC, recipe=STANDIN)
+    with pytest.raises(SystemExit) as stopped:
+        main(study, argv=["--profile", "quick", "--out", str(tmp_path), "--positive", "all"])
+    assert stopped.value.code == 2
+    assert "--positive all: the classes are ALL and normal." in capsys.readouterr().err
+    assert not list(tmp_path.glob("runs/*"))
 
 
 def test_scores_of_two_classes_by_hand():

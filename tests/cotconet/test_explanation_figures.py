@@ -60,7 +60,7 @@ def test_density_is_measured_on_cells_of_people_of_the_whole_part(monkeypatch):
     monkeypatch.setattr(
         explanation_figures, "_densities", lambda *args: measured.append(args[2]) or []
     )
-    stub = SimpleNamespace(classes=["ALL", "normal"], captions=lambda: [])
+    stub = SimpleNamespace(classes=["ALL", "normal"], positive="ALL", captions=lambda: [])
     figure, _ = explanation_figures.feature_maps(stub)
     pyplot().close(figure)
     for rows in measured[0].values():
@@ -106,7 +106,7 @@ def test_only_cells_whose_regions_are_not_stable_are_counted_and_marked(monkeypa
     cells = [np.zeros((32, 32, 3), np.uint8)] * 3
     monkeypatch.setattr(explanation_figures, "_read", lambda rows: cells)
     monkeypatch.setattr(lime, "explain", explained)
-    stub = SimpleNamespace(classes=["ALL", "normal"], captions=lambda: [])
+    stub = SimpleNamespace(classes=["ALL", "normal"], positive="ALL", captions=lambda: [])
     figure, lines = explanation_figures.lime_cells(stub)
     assert "in 1 of 3 cells" in lines[1]
     assert [axis.get_xlabel() for axis in figure.axes] == [""] * 3 + ["not stable", "", ""]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from smears import __main__, check, copies, drawn, layouts, likeness
+from smears import __main__, check, commandline, copies, drawn, layouts, likeness
 
 
 @pytest.fixture
@@ -51,6 +51,16 @@ def test_class_folders_are_usable_and_the_commands_name_them(look, fill, tmp_pat
     assert f"--data folder:{folder}\n" in out
     assert "--paper cotconet" in out  # two classes
     assert "python -m leukocytenet.predict --model out/runs/RUN" in out
+
+
+def test_the_positive_of_two_classes_is_told_where_their_names_tell_it(look, fill, tmp_path):
+    _, out, _ = look(fill(tmp_path / "mine", _classes("AML", "Healthy")))
+    assert "Positive class, whose recall is the sensitivity: AML.\n" in out
+    _, out, _ = look(fill(tmp_path / "other", _classes("large blast", "small")))
+    assert "the names do not tell; give CoTCoNet's commands --positive " in out
+    assert commandline.quoted("large blast") + " or small." in out
+    _, out, _ = look(fill(tmp_path / "three", _classes("AML", "CML", "Healthy")))
+    assert "Positive class" not in out
 
 
 def test_look_alikes_are_sought_once_and_scikit_learn_is_not_loaded(look, fill, tmp_path):

@@ -66,6 +66,11 @@ def test_the_quick_profile_goes_on_with_random_weights_and_says_so(tmp_path, mon
     assert arguments["size"] == profiles.PROFILES["quick"]["mohammed"]["size"]
 
 
+def test_the_positive_class_that_is_asked_for_is_the_method_s(tmp_path, monkeypatch):
+    _results(tmp_path, monkeypatch, "--positive", "normal")
+    assert seen[0][4]["positive"] == "normal"
+
+
 def test_other_profiles_leave_the_row_out(tmp_path, monkeypatch):
     results = _results(tmp_path, monkeypatch, profile="laptop")
     assert results.missing == {"Mohammed et al.": "no weights"}
