@@ -81,8 +81,17 @@ class Material:
 
     @cached_property
     def splits(self):
-        """List of (parts, Audit, checksum), shared by all rows: one, or as many as --folds."""
+        """List of (parts, Audit, checksum), shared by all rows: one, or as many as --folds.
+
+        Raises:
+            InputError: there is one class alone, which nothing can be trained on.
+        """
         options = self.options
+        if len(self.classes) < 2:
+            raise InputError(
+                f"this data has one class only ({self.classes[0]}): a classifier needs two; add a "
+                "folder of another class, or merge with a second --data."
+            )
         by, share = (options.split, 5) if options.split != "paper" else self.recipe.PAPER_SPLIT
         return splits.stored(
             self.catalogue, self.fingerprint, options.out / "splits", by,

@@ -407,6 +407,19 @@ def test_what_a_method_cannot_tell_apart_is_refused_before_training(out, capsys,
     assert standin.trained == []
 
 
+@pytest.mark.parametrize(("name", "only"), [("folder", "AML"), ("allidb1-healthy", "Healthy")])
+def test_one_class_alone_is_refused_before_training(out, tmp_path, capsys, name, only):
+    folder = _folder_of_pictures(tmp_path / "own", ["AML"])
+    if name != "folder":
+        for number, path in enumerate(sorted(folder.rglob("*.png"))):
+            path.rename(path.with_name(f"Im{number:03d}_0.png"))
+    with pytest.raises(SystemExit) as end:
+        standin.script(COMPARISON, out, "--data", f"{name}:{folder}")
+    assert end.value.code == 2
+    assert f"one class only ({only}): a classifier needs two; add a" in capsys.readouterr().err
+    assert standin.trained == []
+
+
 def test_a_table_ends_with_the_command_that_uses_its_network(out, capsys, monkeypatch):
     out.parent.mkdir(exist_ok=True)
     monkeypatch.chdir(out.parent)
