@@ -12,7 +12,7 @@ from PIL import Image
 from smears.commandline import quoted
 from smears.images import ENDINGS
 from smears.sources import allidb, ash, cnmc, kin, listing, manifest, pbc, snam, taleqani, zheng
-from smears.sources.folder import DATE, LEAST, MASK_FOLDERS, MASKS, PARTS, bare
+from smears.sources.folder import DATE, LEAST, MASK_FOLDERS, MASKS, PARTS, bare, person
 from smears.sources.listing import STRAYS, SourceError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".rar", ".7z")
@@ -299,13 +299,31 @@ def _two_levels(folder, found, tops, inner):
     if inside or not outside:
         what += f"; or else folders of people in each of the class folders ({_some(tops)})"
         remedy += f"; or, if the outer folders are the classes, give --data 'folder:{folder}'"
+    names, told = ([place[0] for place in places], "") if people else _people_below(places)
     return Layout(
-        what, remedy=remedy,
+        what + told, remedy=remedy,
         rows=tuple(
-            _row(path, place[1], subject=place[0] if people else "")
-            for path, place in zip(found, places, strict=True)
+            _row(path, place[1], subject=name)
+            for path, place, name in zip(found, places, names, strict=True)
         ),
     )  # fmt: skip
+
+
+def _people_below(places):
+    """Of `<outer>/<class>/[<person>/...]<picture>`: (a subject a picture, a phrase on them).
+
+    The folders are people where `smears.sources.folder` would take them for some.
+    """
+    inside = ["".join(person(Path(*place[1:]))) for place in places]
+    names, people = [], {}
+    for (outer, label, *_), name in zip(places, inside, strict=True):
+        names.append(f"{outer}/{name}" if name else "")
+        people.setdefault(label, set()).update(names[-1:] if name else ())
+    shown = _some(sorted(set(inside) - {""}))
+    if min(map(len, people.values())) >= LEAST:
+        return names, f"; folders {shown} inside are taken for people"
+    few = f"; folders {shown} inside, fewer than {LEAST} in a class, are not taken for people"
+    return [""] * len(names), few * bool(shown)
 
 
 def _people_inside(folder, found, tops, inner):

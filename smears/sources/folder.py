@@ -53,7 +53,7 @@ def read(folder, cache, *, bad=None, mark=""):
     for path, place in places.items():
         if len(place.parts) < 2:
             raise SourceError(f"{path} lies outside any class folder. {HOW_TO_GET}")
-        people.setdefault(place.parts[0], set()).update(_person(place))
+        people.setdefault(place.parts[0], set()).update(person(place))
     _refuse_what_is_no_class(folder, places.values())
     empty = sorted(place.name for place in folder.iterdir() if _is_class(place, people))
     deep = any(people.values())
@@ -69,8 +69,8 @@ def read(folder, cache, *, bad=None, mark=""):
     return table
 
 
-def _person(place):
-    """[name of the first folder inside the class folder, dates after all others] or []."""
+def person(place):
+    """Of `<class>/[...]<picture>`: [first folder in the class folder, dates after others] or []."""
     inside = place.parts[1:-1]
     return [name for name in inside if not DATE.fullmatch(name)][:1] or list(inside[:1])
 
@@ -113,11 +113,11 @@ def bare(path):
 
 
 def _row(path, place, kept, mark):
-    person = "".join(_person(place)) if kept else ""
+    name = "".join(person(place)) if kept else ""
     return {
         "path": path, "label": place.parts[0],
-        "subject": f"folder:{mark}{person}" if person else "",
-        "source": f"folder:{mark}{(place.parent if person else place).as_posix()}",
+        "subject": f"folder:{mark}{name}" if name else "",
+        "source": f"folder:{mark}{(place.parent if name else place).as_posix()}",
     }  # fmt: skip
 
 

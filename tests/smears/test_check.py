@@ -487,6 +487,26 @@ def test_numbered_folders_round_the_same_classes_are_people(look, fill, tmp_path
     assert pd.read_csv(tmp_path / "l.csv")["subject"].nunique() == 6
 
 
+@pytest.mark.parametrize("count", [3, 2])
+def test_people_below_the_classes_of_several_hospitals_are_kept(look, fill, tmp_path, count):
+    names = [
+        f"{site}/{label}/p{p}/slide{n}/a.png"
+        for site in ("siteA", "siteB") for label in ("blast", "normal")
+        for p in range(count) for n in range(2)
+    ]  # fmt: skip
+    fill(tmp_path / "mine", names)
+    _, out, _ = look(tmp_path / "mine", "--list", str(tmp_path / "l.csv"))
+    table = pd.read_csv(tmp_path / "l.csv")
+    if count == 2:  # of the four in each class: too few to be kept apart
+        assert "folders p0, p1 inside, fewer than 5 in a class, are not taken for people" in out
+        assert list(table) == ["path", "label"]
+        return
+    assert "; folders p0, p1, p2 inside are taken for people" in out
+    assert set(table["subject"]) == {f"site{s}/p{p}" for s in "AB" for p in range(3)}
+    assert set(table[table["subject"] == "siteA/p0"]["label"]) == {"blast", "normal"}
+    assert "classes: 2, 6 subjects" in look(tmp_path / "l.csv")[1]
+
+
 def test_two_levels_that_names_do_not_tell_apart_are_named_both_ways(look, fill, tmp_path):
     for top in ("AML", "normal"):
         fill(tmp_path / "mine" / top, _classes("Meier", "Schmid"))
