@@ -47,10 +47,10 @@ def compare(frame, seed=0):
     inside = {name: _inside(means, entry["colours"]) for name, entry in MEASURED.items()}
     rows = [
         {
-            "set": "these pictures",
+            "set": "your pictures",
             "size, pixels": sizes(frame),
-            "these within its colours": "-",
-            "one stained body in": f"{100 * one:.0f}% of {len(opened)} opened",
+            "your pictures with such colours": "-",
+            "pictures of a single cell": f"{100 * one:.0f}% of {len(opened)} opened",
         }
     ]
     for name, entry in MEASURED.items():
@@ -58,8 +58,8 @@ def compare(frame, seed=0):
             {
                 "set": name,
                 "size, pixels": entry["size"],
-                "these within its colours": f"{100 * inside[name]:.0f}%",
-                "one stained body in": f"{100 * entry['one']:.0f}%",
+                "your pictures with such colours": f"{100 * inside[name]:.0f}%",
+                "pictures of a single cell": f"{100 * entry['one']:.0f}%",
             }
         )
     return pd.DataFrame(rows), _sentences(frame, means, inside, one, opened)

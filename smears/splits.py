@@ -252,7 +252,9 @@ def audit(frame, parts, by="subject", *, count=0):
     ]
     known = frame["subject"][frame["subject"] != ""].nunique()
     sizes = " / ".join(f"{part} {np.sum(sides == part)}" for part in PARTS)
-    verdict = "nothing on two sides" if not leaks else "; ".join(counts)
+    unknown = [] if known else ["one person's pictures may stand on both sides"]
+    none = "nothing else on two sides" if unknown else "nothing on two sides"
+    verdict = "; ".join([*unknown, *(counts or [none])])
     line = (
         f"Split by {by}: {sizes} of {len(frame)} images, {frame['label'].nunique()} classes, "
         f"{known if known else 'no'} known subjects; audit: {verdict}."

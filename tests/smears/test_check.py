@@ -50,6 +50,8 @@ def test_class_folders_are_usable_and_the_commands_name_them(look, fill, tmp_pat
     assert "experiments/table5.py --paper leukocytenet --rows LeukocyteNet" in out
     assert f"--data folder:{folder}\n" in out
     assert "--paper cotconet" in out  # two classes
+    assert "audit: one person's pictures may stand on both sides; nothing else on two sides." in out
+    assert "| your pictures with such colours | pictures of a single cell" in out
     assert "python -m leukocytenet.predict --model out/runs/RUN" in out
 
 

@@ -70,6 +70,17 @@ def test_without_known_subjects_crops_of_one_source_image_stay_together():
     assert frame.assign(part=parts).groupby("source")["part"].nunique().max() == 1
 
 
+def test_the_audit_does_not_call_people_apart_whom_nobody_knows():
+    frame = _catalogue()
+    frame["subject"] = ""
+    may = "no known subjects; audit: one person's pictures may stand on both sides; "
+    line = splits.audit(frame, splits.split(frame)).line
+    assert line.endswith(f"{may}nothing else on two sides.")
+    frame["source"] = frame["source"].str.rpartition("-")[0]
+    line = splits.audit(frame, splits.split(frame, "image"), "image").line
+    assert f"{may}source image on two sides (" in line
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_crops_of_one_source_image_stay_together_where_some_of_their_subjects_are_known(seed):
     frame = _catalogue()
