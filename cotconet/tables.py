@@ -47,8 +47,9 @@ def ablation(results):
     made.insert(len(made.columns) - 2, "features kept", [_kept(results, row) for row in labels]
                 + ["–"] * len(colour.CLASSIFIERS))  # fmt: skip
     lines.append(
-        '"GMod + SMod" and "w/o graph, w/o selection" are one configuration, so ours is one run; '
-        "the two published values show how far its runs lie apart."
+        '"GMod + SMod" and "w/o graph, w/o selection" are one configuration, so ours is one run'
+        + "; the two published values show how far its runs lie apart" * (not results.own)
+        + "."
     )
     return made, [*lines, *_against(results, made, {"GMod + SMod": "w/o graph, w/o selection"})]
 
@@ -94,7 +95,7 @@ def _binary(results, labels, first):
         predictions = results.predictions(label)
         row = {first: label}
         for column, (title, score) in SCORES.items():
-            row[f"{title} published"] = results.published(label, column)
+            row |= results.beside(title, label, column)
             row[f"{title} ours (95% CI)"] = _score(predictions, score, index)
         row[f"Recall of {other} ours (95% CI)"] = _score(predictions, "specificity", index)
         row["minutes"], row["GB"] = _cost(results, label)
@@ -102,7 +103,8 @@ def _binary(results, labels, first):
         row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"
         row["data"] = results.data if predictions else "–"
         rows.append(row)
-    lines = [*results.captions(), f"Positive class: {positive}. {EXCHANGED}"]
+    lines = [*results.captions(), f"Positive class: {positive}."]
+    lines[-1] += f" {EXCHANGED}" * (not results.own)
     lines.append(
         "Minutes and GB: mean time of a training with its predictions, and the most memory that "
         "the process held meanwhile; stages that an earlier row or start left behind take no time."

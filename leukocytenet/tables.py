@@ -174,7 +174,7 @@ def per_class(results):
     for number, name in enumerate(results.classes):
         row = {"Class": name}
         for column, title in titles.items():
-            row[f"{title} published"] = results.published(name, column)
+            row |= results.beside(title, name, column)
             row[f"{title} ours (95% CI)"] = ours[number, column]
         row["n test"] = str(int(matrix[number].sum())) if predictions else "–"
         row["data"] = results.data
@@ -204,9 +204,9 @@ def ablation(results):
         for column, title, text in zip(
             ("accuracy", "macro_f1"), ("Accuracy", "Macro F1"), ours, strict=True
         ):
-            row[f"{title} published"] = results.published(label, column)
+            row |= results.beside(title, label, column)
             row[f"{title} ours (95% CI)"] = text
-        row["Minority recall published"] = results.published(label, "minority_recall")
+        row |= results.beside("Minority recall", label, "minority_recall")
         row["Minority recall ours"] = _minority(predictions, minority)
         row["Accuracy less LeukocyteNet's (95% CI)"] = more.get(label, "–")
         row["McNemar, LeukocyteNet : this row"] = against.get(label, "–")

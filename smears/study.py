@@ -29,6 +29,8 @@ from smears.ending import exits
 from smears.material import Material
 from smears.runs import Diverged, Run, hardware, read_predictions, write_whole
 
+UNASKED = "not asked for"  # why a row that --rows leaves out is not run
+
 
 @dataclass(frozen=True)
 class Study:
@@ -163,7 +165,7 @@ class Results:
         """Why a row is not to be run, or ""."""
         options = self.options
         if options.rows and label not in options.rows:
-            return "not asked for"
+            return UNASKED
         if label in self.study.long and options.profile == "quick" and not options.rows:
             return f'takes minutes: ask for it, --rows "{label}"'
         return ""
@@ -303,6 +305,21 @@ class Results:
             tables.append(read_predictions(path))
         return tables
 
+    @property
+    def own(self):
+        """Whether all pictures are somebody's own, beside which no published number belongs."""
+        names = {spec.split(":")[0] for spec in self.options.data}
+        return self.study.needs_data and names <= {"folder", "csv"}
+
+    @property
+    def unshown(self):
+        """Labels of rows that a table leaves out: on somebody's own data those not asked for."""
+        return {label for label, why in self.missing.items() if self.own and why == UNASKED}
+
+    def beside(self, title, row, column):
+        """The cell of a published number beside ours, {title: text}; {} on somebody's own data."""
+        return {} if self.own else {f"{title} published": self.published(row, column)}
+
     def published(self, row, column):
         """A published number as text, "†" behind it where the paper contradicts itself; or "–"."""
         return self.paper.text(self.study.table, row, column)
@@ -322,7 +339,10 @@ class Results:
             for kind in dict.fromkeys(run.facts.get("weights", "not recorded") for run in runs):
                 starts.setdefault(kind, []).append(label)
         lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in starts.items()]
-        lines += [f"{label}: not run: {reason}." for label, reason in self.missing.items()]
+        lines += [
+            f"{label}: not run: {reason}." for label, reason in self.missing.items()
+            if label not in self.unshown
+        ]  # fmt: skip
         return lines
 
     def _counted(self):
@@ -346,6 +366,8 @@ class Results:
                 f"This is a quick run on {self.data}: sizes and epochs are cut, so it is no "
                 "result; --profile laptop or paper makes one."
             )
+        elif self.own:
+            line = f"This is a {options.profile} run on {self.data}, which no paper measured."
         else:
             line = (
                 f"This is a {options.profile} run on {self.data}; the published figures were "
@@ -387,7 +409,7 @@ class Product:
     @property
     def empty(self):
         """Why there is nothing of ours in it, although rows were asked for; else ""."""
-        reasons = [reason for reason in self.missing.values() if reason != "not asked for"]
+        reasons = [reason for reason in self.missing.values() if reason != UNASKED]
         return reasons[0] if self.study.rows and not self.runs and reasons else ""
 
 
@@ -403,7 +425,9 @@ def produce(results, after=None):
         _ = results.material.external  # a wrong path must not come out after the trainings
     results.train(after)
     made, lines = study.make(results)
-    lines = [*lines, *forensics.caption(results.paper, study.table)]
+    if study.table:
+        made = made[~made.iloc[:, 0].isin(results.unshown)]
+    lines = [*lines, *([] if results.own else forensics.caption(results.paper, study.table))]
     lines += [results.verdict()] if study.needs_data else []
     stem = f"{study.paper}_{study.name.lower().replace(' ', '')}_{commandline.stem(options)}"
     if study.table:

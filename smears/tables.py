@@ -242,7 +242,7 @@ def ours_line(results):
 
 
 def accuracy_table(results, columns, first="Model"):
-    """A table of accuracies: published | ours, the colour-only rows beneath.
+    """A table of accuracies: published (`Results.beside`) | ours, the colour-only rows beneath.
 
     Args:
         results: smears.study.Results, trained.
@@ -263,7 +263,7 @@ def accuracy_table(results, columns, first="Model"):
             ours |= dict(zip(own, found, strict=True))
         row = {first: label}
         for column, (title, _, _) in columns.items():
-            row[f"{title} published"] = results.published(label, column)
+            row |= results.beside(title, label, column)
             row[f"{title} ours (95% CI)"] = ours[column]
         row["n test"] = size(predictions, "test")
         row["p (chance)"] = f"{chance(predictions):.1g}" if predictions else "–"

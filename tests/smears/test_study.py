@@ -73,6 +73,30 @@ def test_a_script_prints_published_beside_ours_and_where_it_wrote(whole_out, cap
     assert all(os.path.getsize(path) for path in written)
 
 
+def test_on_somebody_s_own_pictures_nothing_published_is_shown_nor_a_row_not_asked_for(
+    out, tmp_path, capsys
+):
+    def shown(data, *argv):
+        standin.script(COMPARISON, out, "--data", data, *argv)
+        lines = _lines(capsys)
+        return _table(lines), "\n".join(lines)
+
+    folder = _folder_of_pictures(tmp_path / "mine", ["AML", "CML"])
+    table, text = shown(f"folder:{folder}", "--rows", "LeukocyteNet")
+    assert table["Model"][:2] == ["Test accuracy ours (95% CI)", "Precision ours (95% CI)"]
+    assert [name for name in table if name in COMPARISON.rows] == ["LeukocyteNet"]
+    assert "published" not in text
+    assert "not asked for" not in text
+    assert {"Xception", "LeukocyteNet"} <= set(shown(f"folder:{folder}")[0])
+    # Beside the papers' own sets they are.
+    for name in ("Lymphoma", "MDS", "CLL", "CML", "AML"):
+        _folder_of_pictures(tmp_path / "ash", [name], seed=len(name) * 50 + ord(name[0]))
+    table, text = shown(f"ash:{tmp_path / 'ash'}", "--rows", "LeukocyteNet")
+    assert table["Model"][0] == "Test accuracy published"
+    assert table["Xception"][1] == "not run"
+    assert "What the published numbers imply" in text
+
+
 def test_counts_of_the_papers_classes_stand_beside_the_published_ones_before_the_table(
     whole_out, capsys
 ):
@@ -368,6 +392,7 @@ def test_external_pictures_of_no_known_class_are_refused(out, tmp_path, capsys):
         (["drawn"], "paper", "subject", "says nothing about blood"),
         (["pbc:/x"], "quick", "subject", "it is no result"),
         (["pbc:/x", "allidb1:/y"], "laptop", "subject", "laptop run on pbc + allidb1;"),
+        (["folder:/x"], "laptop", "subject", "laptop run on folder-x, which no paper measured."),
         (["pbc:/x"], "paper", "image", "flatters every accuracy"),
         (["pbc:/x"], "paper", "source", "Split by source image: pictures of one subject may"),
     ],

@@ -51,7 +51,9 @@ def _results(by_row, seeds=None):
         several_seeds=any(len(row) > 1 for row in seeds.values()),
         data="drawn smears",
         predictions=lambda label: by_row.get(label, []),
-        published=lambda row, column: {"First": "84.44", "Second": "97.33†"}.get(row, "–"),
+        beside=lambda title, row, column: {
+            f"{title} published": {"First": "84.44", "Second": "97.33†"}.get(row, "–")
+        },
         captions=lambda: ["Profile quick."],
     )
 

@@ -47,7 +47,7 @@ def test_bad_data_ends_in_exit_code_2_and_one_message(
     (tmp_path / "empty").mkdir()
     (tmp_path / "wrong.csv").write_text("file,class\n")
     for seed in range(2):
-        write_picture(tmp_path / f"tiny/a/{seed}.png", seed)
+        write_picture(tmp_path / f"tiny/{'ab'[seed]}/{seed}.png", seed)
         write_picture(tmp_path / f"bad/a/{seed}.png", seed)
     for seed in range(8):
         write_picture(tmp_path / f"lone/many/{seed}.png", seed)
