@@ -295,7 +295,6 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     @classmethod
     def _restored(cls, folder, known, cache):
         """What `load` gives, of a folder's settings."""
-        from cotconet import coupled, hdlc  # noqa: F401  (they register the layers)
         from smears import model_files
 
         arguments = known["arguments"]

@@ -12,8 +12,6 @@ def main(argv=None):
 
 
 def _load(path):
-    # Registers the layers that a stored network may have.
-    from leukocytenet import model  # noqa: F401
     from smears.classifier import Classifier
 
     return Classifier.load(path)

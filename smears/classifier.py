@@ -32,7 +32,7 @@ class Classifier:
 
     @classmethod
     def load(cls, path):
-        """The network of a finished run, which the caller's package must have registered.
+        """The network of a finished run.
 
         Args:
             path: folder of a run, or the model.keras in it. Another .keras file in the folder is
@@ -42,6 +42,9 @@ class Classifier:
             InputError: no such folder or file, not finished, a file that `model_files.load`
                 refuses, or one that does not fit the run's size and classes.
         """
+        from smears import backend
+
+        backend.start()
         from smears import model_files
 
         run, file = Run.read(path), network_file(path)

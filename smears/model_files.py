@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import keras
@@ -13,9 +14,12 @@ from smears import InputError, hdf5
 # What Keras writes without an optimizer's state or a vocabulary. Nothing else is read.
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
-# Code in which networks of these papers may be written besides Keras's own layers. Whoever loads
-# such a network has imported the package; nothing in a file can make this process import it.
-PACKAGES = ("leukocytenet", "cotconet")
+# Code in which networks of these papers may be written besides Keras's own layers: a package and
+# its modules that register layers. A file can make this process import these, and nothing else.
+PACKAGES = {
+    "leukocytenet": ("convolution", "swin"),
+    "cotconet": ("gmod", "mirnet", "sam", "rivals.conditional", "rivals.das", "rivals.stain"),
+}
 
 MAX_CONFIG = 8_000_000  # bytes; DenseNet121, with 429 layers, needs 0.4 million
 MAX_WEIGHTS = 1_000_000_000  # bytes; LeukocyteNet's have 81 million
@@ -164,8 +168,11 @@ def _check_class(entry):
 
 
 def _check_registered(registered):
-    found = keras.saving.get_registered_object(registered)
     package = registered.split(">")[0]
+    if keras.saving.get_registered_object(registered) is None:
+        for module in PACKAGES[package]:
+            import_module(f"{package}.{module}")
+    found = keras.saving.get_registered_object(registered)
     if (
         not isinstance(found, type)
         or not issubclass(found, keras.layers.Layer)

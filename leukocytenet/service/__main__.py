@@ -98,8 +98,6 @@ def main(argv=None):
         from smears import backend
 
         backend.start()
-        # The network's own layers must be known before its file is read.
-        from leukocytenet import model  # noqa: F401
         from leukocytenet.service.app import LOOPBACK, create_app
         from smears.classifier import Classifier
         from smears.runs import Run

@@ -3,7 +3,12 @@
 import io
 import json
 import pickle
+import re
+import subprocess
+import sys
 import zipfile
+from importlib.util import find_spec
+from pathlib import Path
 
 import h5py
 import keras
@@ -65,6 +70,45 @@ def changed(good, tmp_path):
         return _write(tmp_path / "changed.keras", members)
 
     return make
+
+
+FRESH = """
+import sys
+from smears import backend
+backend.start()
+from smears import model_files
+for path in sys.argv[1:]:
+    model_files.load(path)
+"""
+
+
+def test_a_fresh_process_finds_the_layers_of_both_packages_by_itself(tmp_path):
+    from cotconet.gmod import TokenAndPositions
+    from cotconet.rivals.stain import DCT
+    from leukocytenet.model import SwinOnly
+
+    networks = [SwinOnly((64, 64, 3), 3)]
+    for layer, shape in ((TokenAndPositions(), (4, 8)), (DCT(), (8, 8, 3))):
+        networks.append(keras.Sequential([keras.Input(shape), layer]))
+    paths = [str(tmp_path / f"{number}.keras") for number in range(len(networks))]
+    for network, path in zip(networks, paths, strict=True):
+        network.save(path, include_optimizer=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH, *paths], capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("package", model_files.PACKAGES)
+def test_every_module_that_registers_layers_is_on_the_list(package):
+    home = Path(find_spec(package).origin).parent
+    registered = re.compile(r"^@\S*register\S*\nclass \w+\(\S*(Layer|Conv2D)\):", re.M)
+    found = {
+        ".".join(path.relative_to(home).with_suffix("").parts)
+        for path in home.rglob("*.py")
+        if registered.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == set(model_files.PACKAGES[package])
 
 
 def _refused(path, reason):
