@@ -101,5 +101,19 @@ def test_help_teaches_without_starting_a_backend(told, command, says):
     assert says in text
 
 
+@pytest.mark.parametrize(
+    ("package", "name"), [("leukocytenet", "LeukocyteNet"), ("cotconet", "CoTCoNet")]
+)
+def test_a_package_offers_its_method_and_starts_no_backend_before_it_is_asked_for(package, name):
+    asked = (
+        f"import sys, {package}; print({{'keras', 'tensorflow', 'jax'}} & set(sys.modules)); "
+        f"from {package} import {name}; print({name}.__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.split() == ["set()", name]
+
+
 def test_a_wrong_command_ends_with_2_and_starts_no_backend(told):
     assert told[WRONG][1:] == [2, []]
