@@ -6,9 +6,9 @@ import cv2
 import keras
 import numpy as np
 
-from cotconet import preparation
 from cotconet.sam import dice_bce, mask_dice
 from smears import training
+from smears.images import check as check_picture
 
 
 def fit(model, train, validation, run, epochs, learning_rate, title):
@@ -58,7 +58,7 @@ def check(images, masks):
     wrong = []
     for number in range(count):
         picture, mask = images[number], masks[number]
-        preparation.check(number, picture)
+        check_picture(number, picture)
         if picture.shape[:2] != mask.shape or not mask.any():
             wrong.append(number)
     if wrong:

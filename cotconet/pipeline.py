@@ -19,7 +19,7 @@ from cotconet.grafr import GraFR, floored
 from cotconet.recipe import COLLAPSED, VERSIONS
 from smears import InputError, images
 from smears.arrays import write_stream
-from smears.runs import Run, write_whole
+from smears.runs import Run, model_folder, write_whole
 from smears.weights import by_content
 
 # Segmenters that are trained -> the argument that holds their settings.
@@ -203,7 +203,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
     def predict(self, pictures):
         """The more probable class of each picture, (n,)."""
-        return self.classes_[self.predict_proba(pictures).argmax(1)]
+        best = self.predict_proba(pictures).argmax(1)
+        return self.classes_[best]
 
     def synthesised(self, pictures, y):
         """What LeuGAN makes of all these pictures' smaller class: the paper's protocol.
@@ -268,6 +269,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     def load(cls, folder, cache=None):
         """The fitted CoTCoNet that `save` wrote; runs none of its code.
 
+        Args:
+            folder: that folder, or a finished run's, whose model/ it is. cache: as for a new one.
+
         Raises:
             InputError: not such a folder, a damaged one, or one of another version.
         """
@@ -276,13 +280,14 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         backend.start()
         from smears import model_files
 
-        folder = Path(folder)
+        folder = model_folder(folder)
         try:
             known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
             found = known["format"]
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise InputError(
-                f"{folder} is no saved CoTCoNet: no settings.json to read"
+                f"{folder} is no saved CoTCoNet: it has no settings.json of one. Give a folder "
+                "that `save` wrote, or a finished run's."
             ) from problem
         if found != FORMAT:
             raise InputError(

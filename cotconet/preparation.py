@@ -11,7 +11,7 @@ from tqdm import tqdm
 from cotconet.enhancement import enhance
 from cotconet.region import box, crop
 from cotconet.segmentation import SEGMENTERS, otsu_watershed
-from smears import InputError, images
+from smears import images
 from smears.arrays import write_stream
 from smears.catalogue import file_marks
 
@@ -67,21 +67,11 @@ def marks(pictures):
         return pictures.marks
     found = []
     for number, picture in enumerate(pictures):
-        check(number, picture)
+        images.check(number, picture)
         digest = hashlib.sha256(f"{picture.shape} {picture.dtype}".encode())
         digest.update(np.ascontiguousarray(picture).data)
         found.append(digest.hexdigest())
     return found
-
-
-def check(number, picture):
-    """Raise InputError unless this is a picture, uint8 (h, w, 3); `number` names it."""
-    shape, dtype = np.shape(picture), getattr(picture, "dtype", None)
-    if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
-        raise InputError(
-            f"picture {number} is {dtype} of shape {shape}: give uint8 RGB, (height, width, 3), "
-            "from 0 to 255"
-        )
 
 
 def mask_marks(pictures):

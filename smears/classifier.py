@@ -103,7 +103,12 @@ class Classifier:
         Args:
             pictures: sequence of uint8 (h, w, 3) RGB.
             batch: pictures at a time, up to which the last ones are filled with empty ones.
+
+        Raises:
+            InputError: an array that is no picture, or a path.
         """
+        for number, picture in enumerate(pictures):
+            images.check(number, picture)
         found = np.empty((len(pictures), len(self.classes)))
         for start in range(0, len(pictures), batch):
             x = self.prepare(pictures[start : start + batch])

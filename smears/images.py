@@ -240,6 +240,16 @@ def _from_16_bits(image):
     return ((values + 128) // 257)[..., None]
 
 
+def check(number, picture):
+    """Raise InputError unless this is a picture, uint8 (h, w, 3); `number` names it."""
+    shape, kind = np.shape(picture), getattr(picture, "dtype", type(picture).__name__)
+    if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise InputError(
+            f"picture {number} is {kind} of shape {shape}: give uint8 RGB, (height, width, 3), "
+            "from 0 to 255; a single picture, too, stands in a list"
+        )
+
+
 def resize(image, size):
     """Resize to a square without keeping the proportions, as Keras's directory readers do (D17).
 

@@ -234,6 +234,19 @@ def network_file(path):
     return path if _names_network(path) else path / "model.keras"
 
 
+def model_folder(path):
+    """Where a method of several networks is saved.
+
+    Args:
+        path: folder of a run, or the one that the method was saved in; "~" is the home folder.
+
+    Returns:
+        Path: the run's model/, or the folder itself.
+    """
+    path = Path(os.path.expanduser(path))
+    return path / "model" if (path / "model").is_dir() else path
+
+
 def _names_network(path):
     return path.suffix == ".keras" and not path.is_dir()
 

@@ -78,7 +78,8 @@ def imagenet(constructor, **arguments):
             raise
         _failed.append(
             "ImageNet weights could not be downloaded (no network?). Copy the files of "
-            "keras.applications to this machine and pass their folder with --weights."
+            "keras.applications to this machine and pass their folder with --weights; in Python "
+            "give weights=FILE, or weights=None for random ones."
         )
         print(f"\n{_failed[0]}", file=sys.stderr)
         raise NotAvailable(_failed[0]) from problem

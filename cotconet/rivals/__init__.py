@@ -2,9 +2,9 @@
 
 import json
 from importlib import import_module
-from pathlib import Path
 
 from smears import InputError
+from smears.runs import model_folder
 
 # Module of this package -> its class.
 METHODS = {
@@ -29,11 +29,15 @@ def method(name):
 def load(folder, cache=None):
     """The fitted method that some `Rival.save` wrote, whichever it is.
 
+    Args:
+        folder: that folder, or a finished run's, whose model/ it is. cache: as for a new one.
+
     Raises:
         InputError: not such a folder.
     """
+    folder = model_folder(folder)
     try:
-        found = json.loads((Path(folder) / "settings.json").read_text(encoding="utf-8"))["method"]
+        found = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["method"]
         name = {kind: module for module, kind in METHODS.items()}[found]
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise InputError(

@@ -162,7 +162,8 @@ class Rival(ClassifierMixin, BaseEstimator):
 
     def predict(self, pictures):
         """The more probable class of each picture, (n,)."""
-        return self.classes_[self.predict_proba(pictures).argmax(1)]
+        best = self.predict_proba(pictures).argmax(1)
+        return self.classes_[best]
 
     def save(self, folder):
         """Write all that `predict_proba` needs, as data that runs no code when it is loaded.

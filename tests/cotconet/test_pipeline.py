@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC
 
 from cotconet import (
@@ -22,6 +23,7 @@ from cotconet import (
     pipeline,
     preparation,
     recipe,
+    rivals,
     selection,
     synthesis,
 )
@@ -269,6 +271,22 @@ def test_a_folder_of_another_version_or_none_is_refused(fitted, tmp_path):
     (tmp_path / "settings.json").write_text(json.dumps({**known, "format": 99}))
     with pytest.raises(InputError, match="another version"):
         pipeline.CoTCoNet.load(tmp_path)
+
+
+def test_a_run_s_folder_stands_for_the_model_in_it(fitted, held, tmp_path):
+    fitted[0].save(tmp_path / "model")
+    (tmp_path / "settings.json").write_text(json.dumps({"model": "CoTCoNet"}))
+    again = pipeline.CoTCoNet.load(tmp_path)
+    np.testing.assert_allclose(
+        again.predict_proba(held[0][:2]), fitted[0].predict_proba(held[0][:2]), atol=1e-6
+    )
+
+
+def test_what_is_not_fitted_says_so_whatever_it_is_asked(held):
+    for method in (pipeline.CoTCoNet(**SMALL), rivals.method("jawahar")()):
+        for ask in (method.predict, method.predict_proba):
+            with pytest.raises(NotFittedError):
+                ask(held[0])
 
 
 def test_a_damaged_folder_is_named_with_what_is_wrong(fitted, tmp_path):

@@ -243,6 +243,20 @@ def test_a_network_s_file_that_is_not_there_or_not_of_its_run_is_refused(run, tm
         Classifier.load(folder / "two.keras")
 
 
+def test_what_is_no_picture_is_named_with_what_is_wanted(run):
+    classifier = Classifier.load(run.folder)
+    good = np.zeros((50, 40, 3), np.uint8)
+    for wrong, told in (
+        (good / 255, "picture 1 is float64 of shape"),
+        (good[..., 0], r"picture 1 is uint8 of shape \(50, 40\)"),
+        ("a.png", r"picture 1 is str of shape \(\): give uint8 RGB"),
+    ):
+        with pytest.raises(InputError, match=told):
+            classifier.scores([good, wrong])
+    with pytest.raises(InputError, match="a single picture, too, stands in a list"):
+        classifier.scores(good)
+
+
 def test_a_file_named_twice_is_answered_once_and_strays_are_passed_over(tmp_path):
     folder = tmp_path / "f"
     folder.mkdir()

@@ -276,7 +276,7 @@ def test_a_failed_download_is_told_once_and_remembered(monkeypatch, problem):
 
     monkeypatch.setattr(weights, "_failed", [])
     for _ in range(2):
-        with pytest.raises(weights.NotAvailable, match="--weights"):
+        with pytest.raises(weights.NotAvailable, match="--weights; in Python give weights=FILE"):
             weights.imagenet(constructor)
     assert calls == ["imagenet"]
 
