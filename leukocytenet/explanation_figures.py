@@ -58,7 +58,7 @@ def lime_of_one(results):
     _weights(axes[2], found)
     lines = [
         f"{_which(shown)} B: the superpixels of most weight, green ones speak for {shown.label}, "
-        f"red ones against it; the paper shows those for the class. C: weights of the strongest "
+        f"orange ones against it; the paper shows those for the class. C: weights of the strongest "
         f"with 95% intervals over drawings of the {found.source['samples']} samples; "
         f"{found.source['segments']} superpixels.",
         *_noted([found]),

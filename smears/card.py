@@ -290,19 +290,42 @@ def _limits(run, data, predictions):
     return found
 
 
+def failed_check(run, method):
+    """Names of the data on which a method's maps failed the check with random weights.
+
+    Args:
+        run: smears.runs.Run. method: as the run's explanations.json has it, e.g. "Grad-CAM".
+    """
+    found = []
+    for data, measured in _measured(run).items():
+        scores = _methods(measured).get(method, {})
+        if scores.get("check with random weights") == "fails":
+            found.append(data)
+    return found
+
+
+def _measured(run):
+    """Dict: data -> what the run's explanations.json says of it; {} where there is none."""
+    path = run.folder / "explanations.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _methods(found):
+    """Dict: method -> its scores, of one data set's entry in explanations.json."""
+    return next(value for value in found.values() if isinstance(value, dict))
+
+
 def _explanations(run):
     """(one phrase, Markdown lines) on the scores in the run's explanations.json."""
-    path = run.folder / "explanations.json"
-    if not path.exists():
+    measured = _measured(run)
+    if not measured:
         return "not measured; `python experiments/explanations.py --help` says how", []
-    measured = json.loads(path.read_text(encoding="utf-8"))
     phrases, lines = [], []
     for data, found in measured.items():
         phrases.append(f"{found['pictures']} pictures of {data}")
         lines += ["", f"Explanations of {found['explained']} on {phrases[-1]}, "
                   "mean and 95% interval:", ""]  # fmt: skip
-        methods = next(value for value in found.values() if isinstance(value, dict))
-        for method, scores in methods.items():
+        for method, scores in _methods(found).items():
             told = [f"{name} {_triple(value)}" for name, value in scores.items()]
             lines.append(f"- {method}: {', '.join(told)}")
     return "measured on " + " and ".join(phrases), lines

@@ -13,6 +13,16 @@ STYLE = """
   gap: 1rem; }
 .picture { border: 1px solid #d8dee4; border-radius: 6px; padding: .7rem; break-inside: avoid; }
 .picture h3 { font-size: 1rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
+.picture figure { margin: 0 0 .5rem; }
+.picture figcaption { font-size: .85rem; color: #3d444d; margin-top: .3rem;
+  overflow-wrap: anywhere; }
+.scale { display: block; height: .5rem; border-radius: .25rem; margin-top: .3rem;
+  background: linear-gradient(90deg, #440154, #3b528b, #21918c, #5ec962, #fde725); }
+.picture figcaption > span { display: inline-block; }
+.key { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem;
+  margin-right: .3rem; vertical-align: -.08rem; }
+.key.for { background: rgb(0, 158, 115); }
+.key.against { background: rgb(213, 94, 0); }
 .picture .pair { display: flex; gap: .4rem; }
 .picture .pair img { width: calc(50% - .2rem); height: auto; object-fit: contain;
   align-self: start; }
@@ -31,15 +41,17 @@ USE = (
 )
 MOST = 400  # pictures on the page; the CSV file has all
 BARS = 5  # classes a picture
+NAMES = {"gradcam": "Grad-CAM", "saliency": "Saliency", "lime": "LIME"}
 
 
-def text(title, answers, classes, facts, card, explainer=""):
+def text(title, answers, classes, facts, card, explainer="", failed=()):
     """The page's HTML.
 
     Args:
         title: heading. answers: list of smears.predict.Answer. classes: class names.
         facts: dict of name -> text on the model. card: its model card, Markdown.
-        explainer: name of the explainer for the captions.
+        explainer: key of `NAMES`, whose overlays the answers have; "" without.
+        failed: names of data on which its maps failed the check with random weights.
     """
     good = [one for one in answers if not one.problem]
     bad = [one for one in answers if one.problem]
@@ -54,6 +66,12 @@ def text(title, answers, classes, facts, card, explainer=""):
     body.append(f"<h2>{len(good)} pictures</h2><p>{_counts(good, classes)}</p>")
     if len(good) > MOST:
         body.append(f"<p>The first {MOST} of them; predictions.csv has all.</p>")
+    if failed:
+        body.append(
+            f'<p class="problem">{NAMES[explainer]} fails the check with random weights on '
+            f"{escape(' and '.join(failed))}: a network that has learned nothing gives much the "
+            "same maps. They show the picture more than what this one learned.</p>"
+        )
     cells = "".join(_picture(one, explainer) for one in good[:MOST])
     body.append(f'<div class="pictures">{cells}</div>')
     body.append(f"<h2>Model card</h2><details><summary>Show it</summary><pre>{escape(card)}</pre>")
@@ -69,10 +87,7 @@ def _counts(good, classes):
 def _picture(one, explainer):
     shown = [(one.picture, "picture")]
     if one.overlay is not None:
-        words = f"{explainer}: where {one.predicted} comes from"
-        if explainer == "lime":
-            words = f"lime: green speaks for {one.predicted}, red against it"
-        shown.append((one.overlay, words))
+        shown.append((one.overlay, f"{NAMES[explainer]} for {one.predicted}"))
     pair = "".join(
         f'<img alt="{escape(words)}" title="{escape(words)}" src="{_data(array)}">'
         for array, words in shown
@@ -83,12 +98,28 @@ def _picture(one, explainer):
         f'<i style="width:{100 * share:.1f}%"></i></div><span>{100 * share:.1f}%</span></div>'
         for name, share in ranked
     )
-    notes = [*one.warnings, *([f"{explainer}: {one.note}."] if one.note else [])]
+    notes = [*one.warnings, *([f"{NAMES[explainer]}: {one.note}."] if one.note else [])]
     warned = "".join(f'<p class="warn">{escape(note)}</p>' for note in notes)
     return (
         f'<div class="picture"><h3>{escape(one.path.name)}: {escape(one.predicted)}</h3>'
-        f'<div class="pair">{pair}</div>{bars}{warned}</div>'
+        f'<figure><div class="pair">{pair}</div>{_legend(one, explainer)}</figure>'
+        f"{bars}{warned}</div>"
     )
+
+
+def _legend(one, explainer):
+    """What the overlay's colours mean; "" without an overlay."""
+    if one.overlay is None:
+        return ""
+    name, label = NAMES[explainer], escape(one.predicted)
+    if explainer == "lime":
+        words = (
+            f'{name}: <span><i class="key for"></i>green, light line: speaks for {label};</span> '
+            '<span><i class="key against"></i>orange, dark line: against it</span>'
+        )
+    else:
+        words = f'{name}: yellow matters most for {label}, violet least<i class="scale"></i>'
+    return f"<figcaption>{words}</figcaption>"
 
 
 def _data(array):

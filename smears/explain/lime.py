@@ -54,10 +54,10 @@ def explain(classifier, pictures, target=None, *, samples=256, most=1024, seed=0
 
 
 def regions_picture(picture, explanation, most=TOP):
-    """The picture with its strongest superpixels: green for the class, red against it.
+    """The picture with its strongest superpixels: green for the class, orange against it.
 
-    As LeukocyteNet's Figure 11 and section 5 have it. A light line runs around those for the
-    class, a dark one around those against it.
+    LeukocyteNet's Figure 11 and section 5 have green and red. A light line runs around those for
+    the class, a dark one around those against it.
 
     Args:
         picture: uint8 (h, w, 3) RGB. explanation: of `explain`. most: superpixels shown.

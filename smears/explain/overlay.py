@@ -34,7 +34,7 @@ def strength(heat):
 
 
 def overlay(picture, explanation, opacity=0.5):
-    """The picture under its heat map, from dark blue (0) to yellow (matplotlib's viridis).
+    """The picture under its heat map, from dark violet (0) to yellow (matplotlib's viridis).
 
     Args:
         picture: uint8 (h, w, 3) RGB. explanation: smears.explain.Explanation of that size.

@@ -1,5 +1,6 @@
 """Predicting from the command line: answers, explanations, bad files, and the page."""
 
+import json
 import re
 import shutil
 
@@ -101,8 +102,30 @@ def test_lime_s_overlay_shows_what_speaks_for_and_what_against_the_class(
     (found,) = lime.explain(Classifier.load(run.folder), [picture], target)
     assert found.weights.min() < 0 < found.weights.max()
     np.testing.assert_array_equal(laid, lime.regions_picture(picture, found))
-    told = f"lime: green speaks for {table['predicted'][0]}, red against it"
-    assert told in (tmp_path / "report.html").read_text(encoding="utf-8")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"green, light line: speaks for {table['predicted'][0]};" in text
+    assert "orange, dark line: against it</span></figcaption>" in text
+    for kind, colour in (("for", lime.FOR), ("against", lime.AGAINST)):
+        assert f".key.{kind} {{ background: rgb{colour}; }}" in text
+
+
+def test_a_heat_map_s_colours_are_explained_and_a_failed_check_is_told(
+    run, smears_folder, tmp_path
+):
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    scores = {"Grad-CAM": {"check with random weights": "fails"},
+              "Saliency": {"check with random weights": "passes"}}  # fmt: skip
+    known = {"pictures": 1, "explained": "the most probable class", "scores": scores}
+    (folder / "explanations.json").write_text(json.dumps({"drawn smears": known}))
+    path = smears_folder / "AML ä.png"
+    for method, name in (("gradcam", "Grad-CAM"), ("saliency", "Saliency")):
+        arguments = ["--model", str(folder), "--out", str(tmp_path / method), "--explain", method]
+        assert command.main([*arguments, str(path)]) == 0
+        said = pd.read_csv(tmp_path / method / "predictions.csv")["predicted"][0]
+        text = (tmp_path / method / "report.html").read_text(encoding="utf-8")
+        assert f"<figcaption>{name}: yellow matters most for {said}, violet least" in text
+        told = f"{name} fails the check with random weights on drawn smears" in text
+        assert told == (method == "gradcam")
 
 
 def test_names_as_long_as_systems_take_are_cut_in_the_overlays_and_stay_apart(
