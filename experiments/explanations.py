@@ -52,6 +52,11 @@ def main():
         "cells (drawn, zheng, or csv with the column mask), with intervals",
         extra="Explains the test part by the networks of Table 5, or other pictures by given runs.",
         more=_arguments,
+        examples=[
+            "--data zheng:/data/segmentation_WBC --profile laptop",
+            "--model out/runs/NAME --data zheng:/data/segmentation_WBC --methods LIME",
+            "--task nucleus",
+        ],
     )
     with exits():
         from smears import backend

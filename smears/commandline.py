@@ -1,17 +1,29 @@
 """The command line that every experiment shares, with help that teaches."""
 
 import argparse
+import difflib
 import os
 import shlex
 import subprocess
 import tempfile
 import textwrap
+from functools import partial
 from pathlib import Path
 
 from smears import InputError, backend, hosts, published, sources, splits
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("quick", "laptop", "paper")
+
+# Examples for --help: pictures of many classes, or of the two that some methods tell apart.
+MANY = (
+    "--data pbc:/data/PBC_dataset_normal_DIB --profile laptop --seeds 3",
+    "--data taleqani:/data/Taleqani --data allidb1-healthy:/data/ALL_IDB1",
+)
+TWO = (
+    "--data cnmc:/data/C-NMC_Leukemia --profile laptop --folds 5",
+    "--data allidb2:/data/ALL_IDB2 --profile laptop --seeds 3",
+)
 
 
 def stem(options):
@@ -29,7 +41,7 @@ def quoted(text):
     return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
 
 
-def parse(studies, argv=None, extra="", *, what="", more=None):
+def parse(studies, argv=None, extra="", *, what="", more=None, examples=()):
     """Read the arguments of a script.
 
     Args:
@@ -38,6 +50,7 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
         extra: a sentence for --help about what this script alone does.
         what: what it makes, if that is not the studies' own tables.
         more: function that adds arguments of this script alone to an ArgumentParser, or None.
+        examples: arguments for --help, if those of the studies' papers do not suit.
 
     Returns:
         argparse.Namespace with data (list of str), profile, seeds (list of int), split, folds,
@@ -58,10 +71,7 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
                 ),
             ]
         ),
-        epilog="Examples:\n"
-        "  --data pbc:/data/PBC_dataset_normal_DIB --profile laptop --seeds 3\n"
-        "  --data taleqani:/data/Taleqani --data allidb1-healthy:/data/ALL_IDB1\n"
-        "  --rows LeukocyteNet --weights /data/keras_weights --out /data/results",
+        epilog="\n  ".join(["Examples:", *(examples or _examples(studies))]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_arguments(parser)
@@ -73,7 +83,7 @@ def parse(studies, argv=None, extra="", *, what="", more=None):
     rows = list(dict.fromkeys(label for study in studies for label in study.rows))
     if rows:
         parser.add_argument(
-            "--rows", nargs="+", metavar="ROW", choices=rows,
+            "--rows", nargs="+", metavar="ROW", type=partial(_row, rows),
             help="train and show only these rows (the others are printed as not run), of: "
             + ", ".join(f'"{label}"' if " " in label else label for label in rows),
         )  # fmt: skip
@@ -107,7 +117,32 @@ def _named(studies):
             f"every table and figure of {published.load(paper).name}"
             for paper in sorted({study.paper for study in studies})
         )
-    return " and ".join(study.title for study in studies)
+    return "; ".join(study.title for study in studies)
+
+
+def _examples(studies):
+    """Lines of arguments that these studies' command line takes."""
+    shown = {study.paper: study for study in studies if study.needs_data}
+    several = len({study.paper for study in studies}) > 1
+    lines = [
+        f"--paper {paper} {line}" if several else line
+        for paper, study in shown.items()
+        for line in (TWO if study.recipe.refuse(("one", "two", "three")) else MANY)
+    ]
+    full = [label for study in studies for label, row in study.rows.items() if not row]
+    rows = f"--rows {quoted(full[0])} --weights /data/keras_weights " if full else ""
+    return [*lines, f"{rows}--out /data/results"]
+
+
+def _row(rows, text):
+    """The row of that name, whatever its capitals, as a type of argparse."""
+    known = {label.casefold(): label for label in rows}
+    name = text.casefold()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"the nearest is {quoted(known[near[0]])}; " if near else ""
+        raise argparse.ArgumentTypeError(f"no row {text!r}: {hint}--help names them all")
+    return known[name]
 
 
 def _add_arguments(parser):

@@ -3,6 +3,9 @@
 import argparse
 import ntpath
 import os
+import re
+import runpy
+import shlex
 import sys
 from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
@@ -103,6 +106,68 @@ def test_folds_and_external_data_exclude_each_other(capsys):
     with pytest.raises(SystemExit):
         commandline.parse([ABLATION], ["--folds", "3", "--external", "zheng:x"])
     assert "leave --folds out" in capsys.readouterr().err
+
+
+PARSING = sorted(
+    path.name
+    for path in (commandline.ROOT / "experiments").glob("*.py")
+    if re.search(
+        r"\bcommandline\.parse\(|from smears\.(study|gallery) import .*main",
+        path.read_text(encoding="utf-8"),
+    )
+)
+
+
+class _Asked(BaseException):
+    """Ends a script where it reads its arguments."""
+
+
+@pytest.mark.parametrize("script", PARSING)
+def test_a_script_takes_the_arguments_that_its_help_gives_as_examples(
+    script, monkeypatch, tmp_path, capsys
+):
+    asked = []
+
+    def ask(*given, **more):
+        asked.append((given[0], more))
+        raise _Asked
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commandline, "parse", ask)
+        with pytest.raises(_Asked):
+            runpy.run_path(str(commandline.ROOT / "experiments" / script), run_name="__main__")
+    ((studies, more),) = asked
+    with pytest.raises(SystemExit):
+        commandline.parse(studies, ["--help"], **more)
+    _, *lines = capsys.readouterr().out.partition("Examples:")[2].splitlines()
+    assert lines
+    (tmp_path / "keras_weights").mkdir()
+    for line in lines:
+        words = shlex.split(line.replace("/data/", f"{tmp_path}/"))
+        options = commandline.parse(studies, ["--out", str(tmp_path), *words], **more)
+        for name in options.data:
+            assert name.partition(":")[0] in sources.SOURCES
+
+
+def test_two_class_methods_are_shown_with_two_class_data(capsys):
+    from table2 import CNMC
+
+    with pytest.raises(SystemExit):
+        commandline.parse([CNMC], ["--help"])
+    examples = capsys.readouterr().out.partition("Examples:")[2]
+    assert "--data cnmc:" in examples
+    assert "--data pbc:" not in examples
+
+
+def test_a_row_is_known_whatever_its_capitals(tmp_path, capsys):
+    from table4 import ABLATION
+
+    rows = ["--rows", "vgg19 only", "LEUKOCYTENET (VGG19+Swin)", "--out", str(tmp_path)]
+    found = commandline.parse([ABLATION], rows).rows
+    assert found == ["VGG19 Only", "LeukocyteNet (VGG19+Swin)"]
+    with pytest.raises(SystemExit):
+        commandline.parse([ABLATION], ["--rows", "VGG19 fine-tuned"])
+    assert "the nearest is 'VGG19 Only, fine-tuned';" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("inside", ["", "out", "class/out"])

@@ -281,7 +281,8 @@ def test_data_that_is_not_there_ends_with_2_and_one_message(out, capsys, argumen
     [
         (["--seeds", "0"], "whole number from 1"),
         (["--seeds", "two"], "whole number from 1"),
-        (["--rows", "AlexNet"], "invalid choice: 'AlexNet'"),
+        (["--rows", "ViT"], "no row 'ViT': --help names them all"),
+        (["--rows", "VGG"], "no row 'VGG': the nearest is VGG19; --help"),
         (["--profile", "huge"], "invalid choice: 'huge'"),
         (["--split", "patient"], "invalid choice: 'patient'"),
         (["--weights", "/no/such/file.h5"], "/no/such/file.h5 does not exist"),
