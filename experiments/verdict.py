@@ -107,8 +107,7 @@ evidence) and what the published numbers imply; `experiments/forensics.py` print
 
 The papers' own test images, splits and weights are not public. "The most frequent class" is the
 accuracy of always giving that answer. CoTCoNet's stored trainings are from before the versions of
-its stages were written down; two that were made again are right on one more and on three fewer of
-46 test pictures ([results](experiments/results/README.md#cotconet)).
+its stages were written down ([results](experiments/results/README.md#cotconet)).
 """
 
 if __name__ == "__main__":

@@ -339,10 +339,11 @@ class Results:
             for kind in dict.fromkeys(run.facts.get("weights", "not recorded") for run in runs):
                 starts.setdefault(kind, []).append(label)
         lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in starts.items()]
-        lines += [
-            f"{label}: not run: {reason}." for label, reason in self.missing.items()
-            if label not in self.unshown
-        ]  # fmt: skip
+        lacking = {}
+        for label, reason in self.missing.items():
+            if label not in self.unshown:
+                lacking.setdefault(reason, []).append(label)
+        lines += [f"{'; '.join(rows)}: not run: {why}." for why, rows in lacking.items()]
         return lines
 
     def _counted(self):
