@@ -3,10 +3,9 @@
 Goal: at most 10 s for each 1,000 pictures, start-up included, with nothing kept from an earlier
 check. Whole fields of five megapixels take longer, for each is decoded to its last byte.
 
-Measured on two AVX2 cores that others shared, load 4 to 5: 1,704 pictures of PBC 14.4 and 21.7 s
-(8.5 and 12.8 s for each 1,000), 890 of C-NMC 12.6 s (14.1): the goal is reached at times for PBC
-and not for C-NMC. With a load of 10, seconds of the processor, before look-alikes were sought once
-in brackets: PBC 13.1 (16.6), C-NMC 13.1 (16.2), 40 fields of five megapixels 6.4 (11.6).
+Measured three times on two calm AVX2 cores: 1,704 pictures of PBC 8.2 to 9.6 s (4.8 to 5.6 s for
+each 1,000), 890 of C-NMC 6.8 to 7.5 s (7.6 to 8.4): reached. On the same cores under the load of
+other work, 4 to 5, it was reached at times for PBC (8.5 and 12.8) and not for C-NMC (14.1).
 """
 
 import argparse

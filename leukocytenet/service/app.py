@@ -10,12 +10,11 @@ from werkzeug.exceptions import (
     BadRequest,
     Forbidden,
     HTTPException,
-    ServiceUnavailable,
     UnprocessableEntity,
 )
 
 from leukocytenet.service import card, heat, openapi, uploads
-from leukocytenet.service.worker import Busy, Worker
+from leukocytenet.service.worker import Busy, Stopped, Worker
 from smears import images, inspection
 
 # The page's own files alone: nothing from elsewhere, no script in the text, in no frame.
@@ -83,6 +82,7 @@ def create_app(classifier, run=None, *, cors=None, local=False, methods=None):
     app.add_url_rule("/api/explain", "explain", served.explain, methods=["POST"])
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Busy, _busy)
+    app.register_error_handler(Stopped, lambda problem: _error(503, str(problem)))
     app.register_error_handler(Exception, _unexpected)
     app.before_request(lambda: _refuse_other_sites(cors, local))
     app.after_request(lambda response: _headers(response, cors))
@@ -99,7 +99,7 @@ class _Served:
 
     def health(self):
         if not self.worker.alive:
-            raise ServiceUnavailable("The network has stopped: start the server again.")
+            raise Stopped
         return flask.jsonify({"status": "ok", "waiting": self.worker.waiting})
 
     def predict(self):

@@ -24,6 +24,13 @@ class Busy(Exception):
         super().__init__(f"The queue is full: try again in {self.seconds} s.")
 
 
+class Stopped(Exception):
+    """The thread has ended, which only a defect brings about: nothing can be computed any more."""
+
+    def __init__(self):
+        super().__init__("The network has stopped: start the server again.")
+
+
 class Worker:
     """Answers requests of many threads in one.
 
@@ -39,6 +46,7 @@ class Worker:
         self.classifier = classifier
         self.sizes, self.seconds = [1], 0.0
         self._entries, self._changed = deque(), threading.Condition()
+        self._ended = False
         ready = Future()
         self._thread = threading.Thread(
             target=self._work, args=[ready], name="network", daemon=True
@@ -48,8 +56,8 @@ class Worker:
 
     @property
     def alive(self):
-        """Whether the thread lives."""
-        return self._thread.is_alive()
+        """Whether the thread answers."""
+        return not self._ended
 
     @property
     def waiting(self):
@@ -64,6 +72,7 @@ class Worker:
 
         Raises:
             Busy: they do not fit into the queue, or wait too long in it.
+            Stopped: the thread has ended.
         """
         return np.stack(self._results(pictures, MOST_WAITING))
 
@@ -79,6 +88,8 @@ class Worker:
         """What becomes of pictures (arrays) and functions, in order."""
         entries = [(thing, Future()) for thing in things]
         with self._changed:
+            if not self.alive:
+                raise Stopped
             if len(self._entries) + len(entries) > most:
                 raise Busy(len(self._entries) * self.seconds)
             self._entries.extend(entries)
@@ -98,13 +109,22 @@ class Worker:
             ready.set_exception(problem)
             return
         ready.set_result(None)
-        while True:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._entries)
+                    batch = self._next()
+                batch = [entry for entry in batch if entry[1].set_running_or_notify_cancel()]
+                if batch:
+                    self._answer(batch)
+        finally:
+            # Nobody waits for a thread that has ended.
             with self._changed:
-                self._changed.wait_for(lambda: self._entries)
-                batch = self._next()
-            batch = [entry for entry in batch if entry[1].set_running_or_notify_cancel()]
-            if batch:
-                self._answer(batch)
+                self._ended = True
+                for _, future in self._entries:
+                    if future.set_running_or_notify_cancel():
+                        future.set_exception(Stopped())
+                self._entries.clear()
 
     def _next(self):
         """The entries that are answered together: a function, or as many pictures as pay."""

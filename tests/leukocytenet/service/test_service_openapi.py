@@ -42,13 +42,17 @@ def _agrees(answer, description, path, way="get"):
     return answer.json["error"]
 
 
-def test_a_network_that_has_stopped_is_told_as_the_description_says(client, monkeypatch):
+def test_a_network_that_has_stopped_is_told_as_the_description_says(client, monkeypatch, encoded):
     description = client.get("/openapi.json").json
     assert client.get("/health").status_code == 200
     monkeypatch.setattr(Worker, "alive", False)
     answer = client.get("/health")
     assert answer.status_code == 503
     assert "has stopped: start the server again" in _agrees(answer, description, "/health")
+    for path, field in (("/api/predict", "images"), ("/api/explain", "image")):
+        answer = client.post(path, data={field: (io.BytesIO(encoded()), "a.png")})
+        assert answer.status_code == 503
+        assert "has stopped" in _agrees(answer, description, path, "post")
 
 
 def test_what_nobody_foresaw_is_described_everywhere(classifier, encoded):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from leukocytenet.service import worker
-from leukocytenet.service.worker import Busy, Worker
+from leukocytenet.service.worker import Busy, Stopped, Worker
 
 
 class _Clock:
@@ -140,6 +140,21 @@ def test_an_error_reaches_its_request_alone():
         found.scores([np.zeros((0, 0, 3), np.uint8)])
     assert found.alive
     assert found.scores([_picture(5)])[0, 0] == 5
+
+
+def test_nobody_waits_for_a_thread_that_has_ended(monkeypatch):
+    classifier = _Slow(0.001, 0)
+    found, answers = _held(classifier, 2)
+    monkeypatch.setattr(threading, "excepthook", lambda *_: None)
+    monkeypatch.setattr(found, "_next", None)  # a defect
+    classifier.gate.set()
+    assert answers[0].result(20)[0, 0] == 0
+    for answer in answers[1:]:
+        with pytest.raises(Stopped):
+            answer.result(20)
+    assert not found.alive
+    with pytest.raises(Stopped, match="start the server again"):
+        found.scores([_picture(1)])
 
 
 def test_a_network_that_cannot_be_computed_is_told_at_the_start():
