@@ -96,8 +96,8 @@ class Rival(ClassifierMixin, BaseEstimator):
             train: Part, for starts that look at pictures.
 
         Returns:
-            (keras.Model, text). The model's last layer is an activation, sigmoid or softmax in
-            float32, of what it is trained on by cross-entropy.
+            (keras.Model, text). The model's last layer is what `probabilities` gives of the
+            logits that it is trained on by cross-entropy.
         """
         raise NotImplementedError
 
@@ -258,7 +258,13 @@ class Rival(ClassifierMixin, BaseEstimator):
                           augmenter=self.augmenter),
             self.pictures(held, units),
         ]  # fmt: skip
-        whole = keras.Model(network.input, network.layers[-1].input, name="logits")
+        last = network.layers[-1]
+        if not isinstance(last, keras.layers.Activation):
+            raise TypeError(
+                f"{type(self).__name__}.build: the network must end with "
+                f"`classifier.probabilities(logits)`, not with {last.name} ({type(last).__name__})."
+            )
+        whole = keras.Model(network.inputs[0], last.input, name="logits")
         if units == 1:
             loss = keras.losses.BinaryCrossentropy(from_logits=True)
             accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)
