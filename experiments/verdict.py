@@ -95,7 +95,8 @@ evidence) and what the published numbers imply; `experiments/forensics.py` print
   either side: our own spread over subjects (source images where unknown) and, where several were
   trained, seeds. The last column tells whether half or twice of it would change the verdict. p is
   of an exact test by subject, not corrected for the number of claims; where it and the interval
-  disagree, chance is not ruled out.
+  disagree, chance is not ruled out. What the same two rows reached on another set ("elsewhere") is
+  told and decides nothing.
 - **Not met**: the published difference lies above ours by more than the tolerance. Whether there is
   a difference of any size stands under "direction": as claimed or reversed where the interval
   leaves out 0, else open. This code did not find the published effect on the data named, which are

@@ -49,7 +49,8 @@ def better(results, claim, paper):
         claim: dict with folder, first and second (each {name, row, settings}: the runs whose
             settings hold all of these, and the paper's row for them; second may be a list, of
             which the most accurate is taken that has runs), published, {table, column} of those
-            rows, and perhaps note, a sentence, and beside, see `untestable`.
+            rows, and perhaps note, a sentence, beside, see `untestable`, and elsewhere, a list of
+            other folders: what the same two rows differ by there is told, and decides nothing.
         paper: smears.published.Paper.
 
     Returns:
@@ -58,19 +59,8 @@ def better(results, claim, paper):
     Raises:
         InputError: no such runs, no seed that both have, or runs of several rows.
     """
-    folder = Path(results) / claim["folder"]
-    sides = [claim["first"], claim["second"]]
-    if isinstance(claim["second"], list):
-        sides[1] = _best(folder, claim["second"])
-    names = [side["name"] for side in sides]
-    tables = [_predictions(folder, side["settings"]) for side in sides]
-    seeds = sorted(set(tables[0]) & set(tables[1]))
-    if not seeds:
-        raise InputError(f"{folder}: {' and '.join(names)} have no seed in common: train one.")
-    both = [confusions([table[seed] for seed in seeds], "test") for table in tables]
-    gain, low, high = statistics.difference_by_subject(*both, _accuracy)
-    accuracies = [100 * _accuracy(stack.sum((0, 1))) for stack in both]
-    p = statistics.mcnemar(statistics.right_apart(*both))
+    sides, both = _sides(Path(results) / claim["folder"], claim)
+    gain, low, high = found = statistics.difference_by_subject(*both, _accuracy)
     theirs = _published(paper, **claim["published"], rows=[side["row"] for side in sides])
 
     def told(share):
@@ -78,17 +68,47 @@ def better(results, claim, paper):
             return NOT_MET
         return MET if gain > share * (gain - low) else NOT_TESTABLE
 
-    evidence = (
-        f"{names[0]} {accuracies[0]:.1f}%, {names[1]} {accuracies[1]:.1f}%: "
-        f"{_points(gain, low, high)}, published {100 * theirs:+.1f}; p = {p:.2g}; "
-        f"{_on(both[0], claim['folder'])}."
-    )
+    evidence = _told(sides, both, found, claim["folder"], f", published {100 * theirs:+.1f}")
     return Verdict(
-        told(1), _sentences(evidence, claim.get("note"), *_beside(results, claim)),
-        _tolerance(gain - low, high - gain, len(seeds)), _firm(told),
+        told(1),
+        _sentences(
+            evidence, claim.get("note"), *_elsewhere(results, claim), *_beside(results, claim)
+        ),
+        _tolerance(gain - low, high - gain, len(both[0])), _firm(told),
         f"{100 * theirs:+.1f} points",
         AS_CLAIMED if low > 0 else REVERSED if high < 0 else OPEN,
     )  # fmt: skip
+
+
+def _sides(folder, claim):
+    """A claim's two sides in one folder, and their confusions (seeds, subjects, k, k)."""
+    sides = [claim["first"], claim["second"]]
+    if isinstance(claim["second"], list):
+        sides[1] = _best(folder, claim["second"])
+    tables = [_predictions(folder, side["settings"]) for side in sides]
+    seeds = sorted(set(tables[0]) & set(tables[1]))
+    if not seeds:
+        names = " and ".join(side["name"] for side in sides)
+        raise InputError(f"{folder}: {names} have no seed in common: train one.")
+    return sides, [confusions([table[seed] for seed in seeds], "test") for table in tables]
+
+
+def _told(sides, both, found, folder, published=""):
+    """A sentence on the difference (itself, low, high) of two sides."""
+    names = [
+        f"{side['name']} {100 * _accuracy(stack.sum((0, 1))):.1f}%"
+        for side, stack in zip(sides, both, strict=True)
+    ]
+    p = statistics.mcnemar(statistics.right_apart(*both))
+    return f"{', '.join(names)}: {_points(*found)}{published}; p = {p:.2g}; {_on(both[0], folder)}."
+
+
+def _elsewhere(results, claim):
+    """A sentence for each further folder in which both sides of a claim were trained."""
+    for folder in claim.get("elsewhere", []):
+        sides, both = _sides(Path(results) / folder, claim)
+        found = statistics.difference_by_subject(*both, _accuracy)
+        yield f"Elsewhere: {_told(sides, both, found, folder)}"
 
 
 def _best(folder, sides):

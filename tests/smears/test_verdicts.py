@@ -104,6 +104,27 @@ def test_of_several_the_best_that_was_run_is_taken(tmp_path):
         _better(tmp_path, {**claim, "second": sides[2:]})
 
 
+def test_the_same_rows_elsewhere_are_told_and_decide_nothing(tmp_path):
+    _store(tmp_path, "good", 190)
+    _store(tmp_path, "poor", 100)
+    alone = _better(tmp_path, _claim("good", "poor"), published=0.45)
+    claim = {**_claim("good", "poor"), "elsewhere": ["other"]}
+    with pytest.raises(InputError, match="other has no finished run"):
+        _better(tmp_path, claim)
+    (tmp_path / "set").rename(tmp_path / "kept")
+    _store(tmp_path, "good", 90)
+    _store(tmp_path, "poor", 100)
+    (tmp_path / "set").rename(tmp_path / "other")
+    (tmp_path / "kept").rename(tmp_path / "set")
+    found = _better(tmp_path, claim, published=0.45)
+    assert found.evidence.startswith(alone.evidence)
+    more = found.evidence.removeprefix(alone.evidence)
+    assert more.startswith(" Elsewhere: good 45.0%, poor 50.0%: -5.0 points (")
+    assert more.endswith("1 seed, the most frequent class 50.0%, other.")
+    for name in ("result", "tolerance", "firmness", "published", "direction"):
+        assert getattr(found, name) == getattr(alone, name)
+
+
 def test_seeds_are_paired_and_settings_choose_the_runs(tmp_path):
     for seed, right in ((0, 190), (1, 150), (2, 170)):
         _store(tmp_path, "good", right, seed, kind="a")
