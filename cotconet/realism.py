@@ -98,19 +98,16 @@ def kernel(first, second):
     return (first @ second.T / first.shape[1] + 1) ** 3
 
 
-def kernel_distance(first, second):
+def kernel_distance(own, cross, other):
     """Squared maximum mean discrepancy, unbiased: 0 on average where both are of one kind.
 
     Args:
-        first, second: float (n, d) and (m, d), two or more each.
+        own, cross, other: `kernel` of the first with themselves (n, n), of the first with the
+            second (n, m), of the second with themselves (m, m); two or more of each.
 
     Returns:
         Float; below zero by chance.
     """
-    return _mmd(kernel(first, first), kernel(first, second), kernel(second, second))
-
-
-def _mmd(own, cross, other):
     n, m = cross.shape
     within = (own.sum() - np.trace(own)) / (n * (n - 1))
     return float(within + (other.sum() - np.trace(other)) / (m * (m - 1)) - 2 * cross.mean())
@@ -128,9 +125,9 @@ def kernel_interval(first, second, seed=0, subsets=200):
     for _ in range(subsets):
         a = rng.permutation(len(first))[: max(2, len(first) // 2)]
         b = rng.permutation(len(second))[: max(2, len(second) // 2)]
-        values.append(_mmd(own[np.ix_(a, a)], cross[np.ix_(a, b)], other[np.ix_(b, b)]))
+        values.append(kernel_distance(own[np.ix_(a, a)], cross[np.ix_(a, b)], other[np.ix_(b, b)]))
     low, high = np.percentile(values, [2.5, 97.5])
-    return _mmd(own, cross, other), float(low), float(high)
+    return kernel_distance(own, cross, other), float(low), float(high)
 
 
 def memorised(train, held_out, synthetic):

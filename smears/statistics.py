@@ -27,34 +27,22 @@ def grouped_confusions(predictions, classes, unit):
     return found
 
 
-def bootstrap_by_subject(confusions, statistic, *, resamples=2000, seed=0, level=0.95):
-    """Percentile interval of a score over resampled subjects, and seeds where there are several.
+def bootstrap_by_subject(confusions, statistics, *, resamples=2000, seed=0, level=0.95):
+    """Percentile intervals of scores over resampled subjects, and seeds where there are several.
 
     Pictures of one subject are not independent, so whole subjects are drawn with replacement
     (Davison and Hinkley 1997, section 3.8), within each class (a subject's most frequent one):
     the parts of a split are stratified too, and a resample that lacks a class would drag macro
     averages down. With several seeds, seeds are drawn likewise in each resample and the score is
-    averaged over the drawn ones.
+    averaged over the drawn ones. All scores share the drawing.
 
     Args:
         confusions: integer array (seeds, subjects, k, k), as many subjects in each seed.
-        statistic: function of matrices (..., k, k) that returns scores (...).
+        statistics: list of functions of matrices (..., k, k) that return scores (...).
         resamples, seed, level: number of resamples, their seed, the interval's level.
 
     Returns:
-        (low, high).
-    """
-    return _percentiles(confusions, statistic, resamples, seed, level)
-
-
-def many_by_subject(confusions, statistics, *, resamples=2000, seed=0, level=0.95):
-    """`bootstrap_by_subject` of several scores, which share the drawing of subjects.
-
-    Args:
-        confusions: see there. statistics: list of functions as there.
-
-    Returns:
-        List of (low, high), each what `bootstrap_by_subject` gives for it alone.
+        List of (low, high).
     """
     return _intervals(confusions, statistics, resamples, seed, level)
 

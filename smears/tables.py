@@ -46,7 +46,7 @@ def intervals(predictions, part, several):
     """List of `interval` of several metrics, in the time of little more than one."""
     stack = confusions(predictions, part)
     scores = [_score(metric) for metric in several]
-    bounds = statistics.many_by_subject(stack, scores, resamples=RESAMPLES, seed=0)
+    bounds = statistics.bootstrap_by_subject(stack, scores, resamples=RESAMPLES, seed=0)
     return [
         (float(np.mean(score(stack.sum(1)))), *pair)
         for score, pair in zip(scores, bounds, strict=True)

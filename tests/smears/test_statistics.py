@@ -31,8 +31,12 @@ def _covered(rng, by_subject, resamples=400):
     right = _subjects(rng)
     stack = _stack(right if by_subject else right.reshape(-1, 1))
     seed = int(rng.integers(1 << 30))
-    low, high = statistics.bootstrap_by_subject(stack, _accuracy, resamples=resamples, seed=seed)
+    low, high = _interval(stack, _accuracy, resamples=resamples, seed=seed)
     return low <= 0.8 <= high
+
+
+def _interval(stack, statistic, **more):
+    return statistics.bootstrap_by_subject(stack, [statistic], **more)[0]
 
 
 def test_the_bootstrap_by_subject_covers_the_truth_as_often_as_it_says():
@@ -51,17 +55,17 @@ def test_pictures_taken_as_independent_cover_far_too_seldom():
 def test_the_bootstrap_agrees_with_the_normal_interval_of_a_large_independent_sample():
     rng = np.random.default_rng(1)
     right = rng.random((2000, 1)) < 0.7
-    low, high = statistics.bootstrap_by_subject(_stack(right), _accuracy, resamples=2000)
+    low, high = _interval(_stack(right), _accuracy, resamples=2000)
     half = 1.96 * (right.mean() * (1 - right.mean()) / 2000) ** 0.5
     assert (low, high) == pytest.approx((right.mean() - half, right.mean() + half), abs=0.002)
 
 
 def test_a_bootstrap_repeats_itself_and_its_level_widens_it():
     stack = _stack(_subjects(np.random.default_rng(2)))
-    first = statistics.bootstrap_by_subject(stack, _accuracy, seed=5)
-    assert first == statistics.bootstrap_by_subject(stack, _accuracy, seed=5)
-    assert first != statistics.bootstrap_by_subject(stack, _accuracy, seed=6)
-    narrow = statistics.bootstrap_by_subject(stack, _accuracy, seed=5, level=0.5)
+    first = _interval(stack, _accuracy, seed=5)
+    assert first == _interval(stack, _accuracy, seed=5)
+    assert first != _interval(stack, _accuracy, seed=6)
+    narrow = _interval(stack, _accuracy, seed=5, level=0.5)
     assert first[0] < narrow[0] < narrow[1] < first[1]
 
 
@@ -70,15 +74,13 @@ def test_seeds_that_differ_widen_the_interval_of_their_mean():
     right = rng.random((60, 5)) < 0.8
     same = np.concatenate([_stack(right)] * 3)
     spread = np.concatenate([_stack(right & (rng.random((60, 5)) < q)) for q in (1, 0.8, 0.6)])
-    width = [np.diff(statistics.bootstrap_by_subject(s, _accuracy))[0] for s in (same, spread)]
+    width = [np.diff(_interval(s, _accuracy))[0] for s in (same, spread)]
     assert width[1] > 2 * width[0]
 
 
 def test_a_subject_without_a_class_does_not_spoil_the_interval():
     stack = np.array([[[[3, 0], [0, 0]], [[0, 0], [1, 2]], [[2, 1], [0, 0]]]])
-    interval = statistics.bootstrap_by_subject(
-        stack, lambda m: metrics.from_confusion(m)["balanced_accuracy"]
-    )
+    interval = _interval(stack, lambda m: metrics.from_confusion(m)["balanced_accuracy"])
     assert np.isfinite(interval).all()
 
 
@@ -99,7 +101,7 @@ def test_the_difference_is_sharper_than_two_intervals_because_it_pairs_subjects(
     worse = right & (rng.random(right.shape) < 0.95)
     first, second = _stack(right), _stack(worse)
     _, low, high = statistics.difference_by_subject(first, second, _accuracy)
-    alone = np.diff(statistics.bootstrap_by_subject(first, _accuracy))[0]
+    alone = np.diff(_interval(first, _accuracy))[0]
     assert low > 0
     assert high - low < alone / 2
 
@@ -121,7 +123,7 @@ def test_the_difference_of_two_sets_of_pictures_draws_each_by_itself():
     gap, low, high = statistics.difference_apart(first, second, _accuracy)
     assert gap == pytest.approx(_accuracy(first.sum(1))[0] - _accuracy(second.sum(1))[0])
     # Variances of independent parts add up.
-    widths = [np.diff(statistics.bootstrap_by_subject(s, _accuracy))[0] for s in (first, second)]
+    widths = [np.diff(_interval(s, _accuracy))[0] for s in (first, second)]
     assert high - low == pytest.approx(np.hypot(*widths), rel=0.1)
     turned = statistics.difference_apart(second, first, _accuracy)
     assert turned == pytest.approx((-gap, -high, -low), abs=0.02)
@@ -222,7 +224,7 @@ def test_no_resample_lacks_a_class():
     def classes_there(matrix):
         return (matrix.sum(-1) > 0).sum(-1)
 
-    low, high = statistics.bootstrap_by_subject(confusions, classes_there, resamples=500)
+    low, high = _interval(confusions, classes_there, resamples=500)
     assert (low, high) == (10, 10)
 
 
@@ -259,7 +261,7 @@ def test_two_sets_of_pictures_are_drawn_apart_though_they_are_as_large():
     right = _subjects(np.random.default_rng(9))
     stack = _stack(right)
     gap, low, high = statistics.difference_apart(stack, stack, _accuracy)
-    alone = np.diff(statistics.bootstrap_by_subject(stack, _accuracy))[0]
+    alone = np.diff(_interval(stack, _accuracy))[0]
     assert gap == 0
     assert high - low == pytest.approx(2**0.5 * alone, rel=0.1)
     people, values = np.arange(40), right.mean(1)
@@ -278,3 +280,14 @@ def test_pictures_that_one_method_alone_got_right_are_counted_over_all_seeds():
     first, second = (np.concatenate([_stack(seed) for seed in method]) for method in right)
     apart = right[0].sum((0, 2)) - right[1].sum((0, 2))
     assert statistics.right_apart(first, second).tolist() == apart.tolist()
+
+
+def test_several_scores_have_the_intervals_that_each_has_alone():
+    stack = _stack(_subjects(np.random.default_rng(4)))
+
+    def halved(matrix):
+        return _accuracy(matrix) / 2
+
+    found = statistics.bootstrap_by_subject(stack, [_accuracy, halved], resamples=200)
+    assert found == [_interval(stack, score, resamples=200) for score in (_accuracy, halved)]
+    assert found[1] == pytest.approx(np.array(found[0]) / 2)
