@@ -161,21 +161,28 @@ def two_class_tests(accuracy, precision, recall, f1, limit, within=0):
     """
     (a_low, a_high), (p_low, p_high), (r_low, r_high) = map(bounds, (accuracy, precision, recall))
     f1_low, f1_high = widened(f1, within)
-    for tp in range(1, limit + 1):
-        for fp in range(max(ceil(tp / p_high) - tp, 0), _most(tp, p_low, limit) + 1):
-            for fn in range(max(ceil(tp / r_high) - tp, 0), _most(tp, r_low, limit - fp) + 1):
+    hits = np.arange(1, limit + 1)
+    false, missed = _misses(hits, p_low, p_high, limit), _misses(hits, r_low, r_high, limit)
+    wrong_of_both = _misses(2 * hits, f1_low, f1_high, 2 * limit)
+    rows = np.column_stack([hits, *false, *missed, *wrong_of_both])
+    some = (rows[:, 1] <= rows[:, 2]) & (rows[:, 3] <= rows[:, 4])
+    for tp, fp_least, fp_most, fn_least, fn_most, wrong_least, wrong_most in rows[some].tolist():
+        for fp in range(fp_least, fp_most + 1):
+            last = min(fn_most, limit - tp - fp, wrong_most - fp)
+            for fn in range(max(fn_least, wrong_least - fp), last + 1):
                 wrong = fp + fn
-                if not f1_low <= Fraction(2 * tp, 2 * tp + wrong) <= f1_high:
-                    continue
                 most = limit if a_high >= 1 else min(floor(wrong / (1 - a_high)), limit)
                 least = max(ceil(wrong / (1 - a_low)), tp + wrong)
                 if least <= most:
                     yield tp + fn, least - tp - fn, most - tp - fn
 
 
-def _most(hits, low, limit):
-    """The most misses beside `hits`, so that the share of hits is at least `low`."""
-    return limit - hits if low <= 0 else min(floor(hits / low), limit) - hits
+def _misses(hits, low, high, limit):
+    """(least, most) misses beside each count of hits, together at most `limit`, with the share of
+    hits from low to high, Fractions: in whole numbers, for dividing fractions is slow."""
+    most = limit if low <= 0 else hits * low.denominator // low.numerator
+    least = -(hits * high.denominator // -high.numerator)
+    return np.maximum(least, hits) - hits, np.minimum(most, limit) - hits
 
 
 def widened(printed, within):
