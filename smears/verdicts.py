@@ -25,6 +25,7 @@ class Verdict:
         firmness: whether half or twice that tolerance would change the result; "" likewise.
         published: the figure that the claim is held to, as text; "" where it stands in the claim.
         direction: of a comparison, `AS_CLAIMED`, `REVERSED` or `OPEN`; "" for other claims.
+        more: list of sentences on what was measured near it and decides nothing.
     """
 
     result: str
@@ -33,6 +34,7 @@ class Verdict:
     firmness: str = ""
     published: str = ""
     direction: str = ""
+    more: tuple[str, ...] = ()
 
 
 def better(results, claim, paper):
@@ -70,13 +72,11 @@ def better(results, claim, paper):
 
     evidence = _told(sides, both, found, claim["folder"], f", published {100 * theirs:+.1f}")
     return Verdict(
-        told(1),
-        _sentences(
-            evidence, claim.get("note"), *_elsewhere(results, claim), *_beside(results, claim)
-        ),
+        told(1), _sentences(evidence, claim.get("note")),
         _tolerance(gain - low, high - gain, len(both[0])), _firm(told),
         f"{100 * theirs:+.1f} points",
         AS_CLAIMED if low > 0 else REVERSED if high < 0 else OPEN,
+        (*_elsewhere(results, claim), *_beside(results, claim)),
     )  # fmt: skip
 
 
@@ -175,31 +175,38 @@ def untestable(results, claim):
         results: as for `better`.
         claim: dict with reason, and beside, a list of {name, folder, settings}: runs whose test
             accuracy is told, though it decides nothing; with external, the fingerprint of other
-            pictures, that on these of the runs that were tried on them.
+            pictures, that on these of the runs that were tried on them. With rows, {label:
+            settings}, in place of settings, that of several rows on the same pictures.
 
     Returns:
         Verdict.
     """
-    return Verdict(NOT_TESTABLE, _sentences(claim["reason"], *_beside(results, claim)))
+    return Verdict(NOT_TESTABLE, claim["reason"], more=tuple(_beside(results, claim)))
 
 
 def _beside(results, claim):
-    """A sentence for each of a claim's further runs."""
+    """A sentence for each of a claim's further rows, or sets of rows."""
     for near in claim.get("beside", []):
-        folder, part = Path(results) / near["folder"], "test"
-        if "external" in near:
-            part, name = "external", f"external-{near['external']}.csv"
-            paths = [run.folder / name for run in _runs(folder, near["settings"])]
-            tables = [read_predictions(path) for path in paths if path.exists()]
-            if not tables:
-                raise InputError(f"{folder}, {near['settings']}: no run with such a file as {name}")
-        else:
-            tables = list(_predictions(folder, near["settings"]).values())
-        percents = [100 * x for x in interval(tables, part, "accuracy")]
-        yield (
-            f"{near['name']}: {spread(percents, 1, 1, ' to ', '%')}; "
-            f"{_on(confusions(tables, part), near['folder'], part)}."
-        )
+        folder, part = Path(results) / near["folder"], "external" if "external" in near else "test"
+        told = []
+        for label, settings in near.get("rows", {"": near.get("settings")}).items():
+            tables = _tables(folder, settings, near.get("external"))
+            stack = confusions(tables, part)
+            percents = [100 * x for x in interval(tables, part, "accuracy")]
+            told.append(f"{label} {spread(percents, 1, 1, ' to ', '%')}, {_seeds(stack)}".strip())
+        yield f"{near['name']}: {'; '.join(told)}; {_pictures(stack, near['folder'], part)}."
+
+
+def _tables(folder, settings, external=None):
+    """The predictions of each seed of a row, or those on other pictures, by their fingerprint."""
+    if external is None:
+        return list(_predictions(folder, settings).values())
+    name = f"external-{external}.csv"
+    paths = [run.folder / name for run in _runs(folder, settings)]
+    tables = [read_predictions(path) for path in paths if path.exists()]
+    if not tables:
+        raise InputError(f"{folder}, {settings}: no run with such a file as {name}")
+    return tables
 
 
 def contradicted(findings, claim):
@@ -235,12 +242,19 @@ def equal(published, ours, what):
     return Verdict(result, f"{what.capitalize()}: published {published}, ours {ours}.")
 
 
-def _on(stack, folder, part="test"):
+def _on(stack, folder):
     """What an accuracy was measured on, of confusions (seeds, subjects, k, k)."""
+    return f"{_seeds(stack)}, {_pictures(stack, folder)}"
+
+
+def _seeds(stack):
+    return f"{len(stack)} seed{'s' * (len(stack) > 1)}"
+
+
+def _pictures(stack, folder, part="test"):
     matrix = stack[0].sum(0)
     most = 100 * matrix.sum(1).max() / matrix.sum()
-    seeds = f"{len(stack)} seed{'s' * (len(stack) > 1)}"
-    return f"{matrix.sum()} {part} pictures, {seeds}, the most frequent class {most:.1f}%, {folder}"
+    return f"{matrix.sum()} {part} pictures, the most frequent class {most:.1f}%, {folder}"
 
 
 def _accuracy(matrix):
@@ -332,6 +346,7 @@ def evidence(rows):
     return "\n".join(
         f"- **{number}** {verdict.evidence}"
         + (f" Tolerance: {verdict.tolerance}." if verdict.tolerance else "")
+        + "".join(f"\n  - {sentence}" for sentence in verdict.more)
         for number, _, _, verdict in rows
     )
 

@@ -1,5 +1,7 @@
 """Verdicts follow from stored predictions and from findings, and say how firm they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,7 +52,7 @@ def test_a_clear_gain_is_met_at_half_and_twice_its_tolerance(tmp_path):
     assert found.result == verdicts.MET
     assert found.firmness == "the same at half and twice of it"
     assert "good 95.0%, poor 50.0%: +45.0 points" in found.evidence
-    assert "200 test pictures, 1 seed, the most frequent class 50.0%, set." in found.evidence
+    assert "1 seed, 200 test pictures, the most frequent class 50.0%, set." in found.evidence
     # 45% of 200 pictures differ, all one way: 1.96 * sqrt(0.45 * 0.55 / 200) = 6.9 points.
     down, up = (float(found.tolerance.split()[place]) for place in (0, 3))
     assert (down, up) == (pytest.approx(6.9, abs=0.6), pytest.approx(6.9, abs=0.6))
@@ -117,12 +119,12 @@ def test_the_same_rows_elsewhere_are_told_and_decide_nothing(tmp_path):
     (tmp_path / "set").rename(tmp_path / "other")
     (tmp_path / "kept").rename(tmp_path / "set")
     found = _better(tmp_path, claim, published=0.45)
-    assert found.evidence.startswith(alone.evidence)
-    more = found.evidence.removeprefix(alone.evidence)
-    assert more.startswith(" Elsewhere: good 45.0%, poor 50.0%: -5.0 points (")
-    assert more.endswith("1 seed, the most frequent class 50.0%, other.")
-    for name in ("result", "tolerance", "firmness", "published", "direction"):
-        assert getattr(found, name) == getattr(alone, name)
+    assert replace(found, more=()) == alone
+    (more,) = found.more
+    assert more.startswith("Elsewhere: good 45.0%, poor 50.0%: -5.0 points (")
+    assert more.endswith("1 seed, 200 test pictures, the most frequent class 50.0%, other.")
+    told = verdicts.evidence([("C1", "", "", found)])
+    assert told.index("Tolerance") < told.index("Elsewhere")
 
 
 def test_seeds_are_paired_and_settings_choose_the_runs(tmp_path):
@@ -168,7 +170,7 @@ def test_a_gap_between_protocols_can_refute_and_never_confirm(tmp_path, by_image
     assert (found.result, found.firmness) == (result, firmness)
     gap = 100 * (by_image - 150) / 200
     assert f"75.0% by subject: {gap:+.1f} points" in found.evidence
-    assert "200 test pictures by image; by subject 200 test pictures, 1 seed" in found.evidence
+    assert "200 test pictures by image; by subject 1 seed, 200 test pictures" in found.evidence
 
 
 def test_pictures_that_show_no_person_are_left_out_of_the_gap(tmp_path):
@@ -207,8 +209,24 @@ def test_what_cannot_be_tested_tells_what_was_measured_near_it(tmp_path):
     near = {"name": "Other data", "folder": "set", "settings": {"model": "good"}}
     found = verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]})
     assert found.result == verdicts.NOT_TESTABLE
-    assert found.evidence.startswith("No data. Other data: 95.0% (")
-    assert found.tolerance == ""
+    assert (found.evidence, found.tolerance) == ("No data.", "")
+    (more,) = found.more
+    assert more.startswith("Other data: 95.0% (")
+    assert more.endswith("), 1 seed; 200 test pictures, the most frequent class 50.0%, set.")
+    told = verdicts.evidence([("C1", "", "", found)])
+    assert told == f"- **C1** No data.\n  - {more}"
+
+
+def test_rows_on_the_same_pictures_are_told_in_one_sentence(tmp_path):
+    for seed in (0, 1):
+        _store(tmp_path, "good", 190, seed)
+    _store(tmp_path, "poor", 100)
+    rows = {"the good": {"model": "good"}, "the poor": {"model": "poor"}}
+    near = {"name": "Other data", "folder": "set", "rows": rows}
+    (more,) = verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]}).more
+    assert more.startswith("Other data: the good 95.0% (")
+    assert "), 2 seeds; the poor 50.0% (" in more
+    assert more.endswith("), 1 seed; 200 test pictures, the most frequent class 50.0%, set.")
 
 
 def test_pictures_of_another_source_are_told_of_the_runs_that_were_tried_on_them(tmp_path):
@@ -222,9 +240,9 @@ def test_pictures_of_another_source_are_told_of_the_runs_that_were_tried_on_them
     table = pd.read_csv(run / "predictions.csv")
     table = table[table.index >= 150].assign(part="external")
     table.to_csv(run / "external-abc.csv", index=False)
-    found = verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]}).evidence
-    assert "Others: 80.0% (" in found
-    assert "; 50 external pictures, 1 seed, the most frequent class 50.0%, set." in found
+    (more,) = verdicts.untestable(tmp_path, {"reason": "No data.", "beside": [near]}).more
+    assert more.startswith("Others: 80.0% (")
+    assert more.endswith(", 1 seed; 50 external pictures, the most frequent class 50.0%, set.")
 
 
 def test_published_percentages_are_held_against_shares(tmp_path):
