@@ -14,7 +14,7 @@ from table7 import STEPS
 
 from cotconet import recipe, stage_settings, tables
 from cotconet.pipeline import CoTCoNet
-from smears import colour, commandline, metrics
+from smears import colour, commandline
 from smears.study import Results, Unavailable, main
 from smears.tables import mcnemar_against
 
@@ -264,20 +264,6 @@ def test_a_positive_class_that_is_none_ends_the_command_before_training(tmp_path
     assert stopped.value.code == 2
     assert "--positive all: the classes are ALL and normal." in capsys.readouterr().err
     assert not list(tmp_path.glob("runs/*"))
-
-
-def test_scores_of_two_classes_by_hand():
-    # 8 of 10 leukemic found, 1 of 5 normal called leukemic.
-    matrix = np.array([[8, 2], [1, 4]])
-    found = metrics.binary(matrix, 0)
-    assert found["accuracy"] == pytest.approx(12 / 15)
-    assert found["precision"] == pytest.approx(8 / 9)
-    assert found["recall"] == pytest.approx(0.8)
-    assert found["specificity"] == pytest.approx(0.8)
-    assert found["f1"] == pytest.approx(16 / 19)
-    other = metrics.binary(np.stack([matrix, matrix]), 1)
-    assert other["recall"].tolist() == pytest.approx([0.8, 0.8])
-    assert other["precision"].tolist() == pytest.approx([4 / 6, 4 / 6])
 
 
 def test_three_classes_end_the_command_with_what_to_give(tmp_path, capsys):

@@ -77,6 +77,42 @@ def test_a_class_that_is_never_said_has_precision_nought_and_one_that_is_nowhere
     assert found["f1_macro"] == pytest.approx((0.8 + 0) / 2)
 
 
+def test_a_class_that_occurs_once_counts_as_one_that_occurs():
+    for true, said in (([0, 0, 1], [0, 0, 0]), ([0, 0, 0], [0, 0, 1])):
+        found = metrics.from_confusion(reference.confusion_matrix(true, said, labels=[0, 1, 2]))
+        for name in ("precision_macro", "recall_macro", "f1_macro"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                assert found[name] == pytest.approx(REFERENCES[name](true, said)), name
+
+
+@pytest.mark.parametrize("positive", [0, 1])
+def test_scores_of_two_classes_equal_scikit_learn_s(positive):
+    rng = np.random.default_rng(positive)
+    for _ in range(20):
+        true, said = rng.integers(0, 2, (2, 30))
+        matrix = reference.confusion_matrix(true, said, labels=[0, 1])
+        precision, recall, f1, _ = reference.precision_recall_fscore_support(
+            true, said, average="binary", pos_label=positive
+        )
+        expected = {
+            "accuracy": (true == said).mean(), "precision": precision, "recall": recall, "f1": f1,
+            "specificity": reference.recall_score(true, said, pos_label=1 - positive),
+        }  # fmt: skip
+        assert metrics.binary(matrix, positive) == pytest.approx(expected)
+    many = metrics.binary(np.stack([matrix, matrix.T]), positive)
+    assert many["recall"].tolist() == many["precision"][::-1].tolist()
+
+
+def test_of_two_classes_one_that_is_never_said_or_never_there():
+    found = metrics.binary(np.array([[0, 5], [0, 7]]), 0)
+    assert (found["precision"], found["recall"], found["f1"]) == (0, 0, 0)
+    assert found["specificity"] == 1
+    one = metrics.binary(np.array([[1, 0], [0, 0]]), 0)
+    assert (one["precision"], one["f1"]) == (1, 1)
+    assert np.isnan(one["specificity"])
+
+
 def test_many_matrices_are_scored_at_once_each_as_alone():
     rng = np.random.default_rng(0)
     many = rng.integers(0, 9, (3, 4, 5, 5))
@@ -145,6 +181,12 @@ def test_calibrated_probabilities_have_a_small_calibration_error_and_sharpened_o
     sharp = probabilities**4 / (probabilities**4).sum(1, keepdims=True)
     assert metrics.calibration_error(labels, probabilities) < 0.02
     assert metrics.calibration_error(labels, sharp) > 0.15
+
+
+def test_a_sure_answer_stands_in_the_last_bin():
+    # Sure and right beside nearly sure and wrong: one bin, whose gap is that of both.
+    found = metrics.calibration_error(np.array([0, 1]), np.array([[1.0, 0.0], [0.96, 0.04]]))
+    assert found == pytest.approx(abs(1.96 - 1) / 2)
 
 
 def test_confidences_are_told_apart_in_fifteen_bins():
