@@ -44,7 +44,10 @@ def bootstrap_by_subject(confusions, statistics, *, resamples=2000, seed=0, leve
     Returns:
         List of (low, high).
     """
-    return _intervals(confusions, statistics, resamples, seed, level)
+    drawn = _resampled(confusions, statistics, resamples, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return [_quantiles(means, level) for means in drawn]
 
 
 def difference_by_subject(first, second, statistic, *, resamples=2000, seed=0, level=0.95):
@@ -62,7 +65,9 @@ def difference_by_subject(first, second, statistic, *, resamples=2000, seed=0, l
         k = matrix.shape[-2]
         return statistic(matrix[..., :k]) - statistic(matrix[..., k:])
 
-    low, high = _percentiles(both, apart, resamples, seed, level)
+    ((low, high),) = bootstrap_by_subject(
+        both, [apart], resamples=resamples, seed=seed, level=level
+    )
     return float(np.mean(apart(both.sum(1)))), low, high
 
 
@@ -137,19 +142,6 @@ def _quantiles(drawn, level):
     tail = (1 - level) / 2
     low, high = np.nanquantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def _percentiles(counts, statistic, resamples, seed, level):
-    """Percentile interval over drawn subjects (axis 1) and seeds (axis 0) of (s, n, k, j)."""
-    return _intervals(counts, [statistic], resamples, seed, level)[0]
-
-
-def _intervals(counts, statistics, resamples, seed, level):
-    """Percentile interval of each statistic, on the same drawn subjects and seeds."""
-    drawn = _resampled(counts, statistics, resamples, seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return [_quantiles(means, level) for means in drawn]
 
 
 def _resampled(counts, statistics, resamples, seed):

@@ -25,7 +25,7 @@ class Verdict:
         firmness: whether half or twice that tolerance would change the result; "" likewise.
         published: the figure that the claim is held to, as text; "" where it stands in the claim.
         direction: of a comparison, `AS_CLAIMED`, `REVERSED` or `OPEN`; "" for other claims.
-        more: list of sentences on what was measured near it and decides nothing.
+        more: sentences on what was measured near it and decides nothing.
     """
 
     result: str

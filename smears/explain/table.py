@@ -113,11 +113,14 @@ def lines(models, few):
     some = next(iter(next(iter(models.values()))[0].values()))
     right = "; ".join(f"{name} {_right(trainings)}" for name, trainings in models.items())
     few = min(few, len(some))
+    several = {name: len(trainings) for name, trainings in models.items() if len(trainings) > 1}
+    counts = ", ".join(f"{count} of {name}" for name, count in several.items())
     return [
         f"{len(some)} pictures of {unit_of(some).nunique()} subjects (where unknown, source "
         "images); the most probable class is explained, right or not; – where a "
         "method needs a network or a layer that a model has not. Said rightly of them: "
         f"{right}.",
+        *([f"Trainings: {counts}; flat maps are counted over all of them."] if several else []),
         "↑: higher is better; ↓: lower is better. Mean over pictures; 95% interval from a "
         "bootstrap over subjects. Random map, centred Gaussian and edge detector know nothing of "
         "the network: what they reach, needs no explanation.",

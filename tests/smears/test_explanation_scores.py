@@ -241,6 +241,13 @@ def test_the_table_has_a_row_a_method_and_says_what_fails(scored):
         assert part in text
 
 
+def test_flat_maps_are_those_of_all_trainings_which_are_counted_too(scored):
+    models = {"net": [{"good": scored.assign(flat=True)}, {"good": scored}]}
+    assert table.table(models, "drawn smears", ["good"])["Flat maps"].tolist() == ["4"]
+    assert "Trainings: 2 of net; flat maps are" in "\n".join(table.lines(models, 2))
+    assert "Trainings" not in "\n".join(table.lines({"net": models["net"][:1]}, 2))
+
+
 def test_a_network_of_other_classes_is_not_called_wrong(scored):
     models = {"net": [{"good": scored.assign(said="elsewhere")}]}
     assert "net – (says none of their classes)" in "\n".join(table.lines(models, 2))

@@ -80,6 +80,6 @@ def test_the_detector_learns_where_the_discs_are_and_which(monkeypatch, tmp_path
     )  # fmt: skip
     train, held, (pictures, labels) = discs(48, 0), discs(8, 1), discs(16, 2)
     found = model.fit(*train, validation=held).predict_proba(pictures)
-    # Five trainings with other seeds or on JAX: 1.00 each time, and a mAP of 0.67 to 1.00.
+    # Three seeds, and one on JAX: 1.00 each time, and a mAP of 0.67 to 1.00.
     assert (model.classes_[found.argmax(1)] == labels).mean() >= 0.9
     assert model.mean_average_precision(pictures, labels) >= 0.5
