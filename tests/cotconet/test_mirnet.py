@@ -31,6 +31,19 @@ def test_fusion_is_a_softmax_over_both_maps_by_hand():
 
 
 @pytest.mark.contract
+@pytest.mark.parametrize("groups", [2, 4])
+def test_grouped_convolution_is_as_keras_has_it(groups):
+    settings = {"padding": "same", "groups": groups, "use_bias": False}
+    own, kerass = mirnet.GroupedConv2D(8, 3, **settings), keras.layers.Conv2D(8, 3, **settings)
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 8)).astype(np.float32)
+    own.build(x.shape)
+    kerass.build(x.shape)
+    kerass.set_weights(own.get_weights())
+    assert own.kernel.shape == (3, 3, 8 // groups, 8)
+    assert np.allclose(own(x), kerass(x), atol=1e-6)
+
+
+@pytest.mark.contract
 @pytest.mark.parametrize(
     ("layer", "count"), [(ResidualContext(2, name="a"), 1), (SelectiveFusion(2, name="b"), 2)]
 )
