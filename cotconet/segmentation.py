@@ -4,6 +4,8 @@ A segmenter is a callable: image, uint8 (h, w, 3) RGB, to mask, bool (h, w), Tru
 LeuSAM (cotconet.leusam) is one too.
 """
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from scipy import ndimage
@@ -151,6 +153,15 @@ def _opened(mask):
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(radius)) > 0
 
 
+def _distance(mask):
+    """How far each pixel of a mask is from the nearest one outside it, exactly; 0 outside.
+
+    Of a mask without an outside: the sum of its sides.
+    """
+    found = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.minimum(found, sum(mask.shape))
+
+
 def _body(channel, nuclei):
     """Mask of the body of the largest nucleus near the middle in a thresholded channel."""
     side = _side(channel)
@@ -167,11 +178,11 @@ def _body(channel, nuclei):
     off = np.hypot(*(centres - middle).T) / np.hypot(*channel.shape)
     main = (area * np.exp(-((off / 0.25) ** 2))).argmax()
     own = (group == main) & nuclei
-    depth = ndimage.distance_transform_edt(inside)
+    depth = _distance(inside)
     peaks = (depth == ndimage.maximum_filter(depth, 2 * round(SMOOTH * 6 * side) + 1)) & (
         depth > GAP * side
     )
-    others = (peaks & (ndimage.distance_transform_edt(~own) > APART * side)) | (nuclei & ~own)
+    others = (peaks & (_distance(~own) > APART * side)) | (nuclei & ~own)
     markers, count = ndimage.label(ndimage.binary_dilation(others, iterations=2) & ~own)
     markers[own] = count + 1
     body = _flooded(np.where(inside, markers, 0), depth) == count + 1
@@ -192,7 +203,7 @@ def _field(image, green):
     if len(stats) == 1:
         return stained > 0
     radius = np.sqrt(np.median(stats[1:, cv2.CC_STAT_AREA]) / np.pi)
-    near = ndimage.distance_transform_edt(stained == 0) <= 0.4 * radius
+    near = _distance(stained == 0) <= 0.4 * radius
     pale = green > _two_thresholds(green)[0]
     return ndimage.binary_fill_holes((near & pale) | (stained > 0))
 
@@ -201,17 +212,31 @@ def _flooded(markers, depth):
     """Watershed by levels: markers (h, w) grow where the depth falls; the larger one wins ties.
 
     OpenCV's and SciPy's watersheds follow the steps between neighbours, not their level, and so
-    do not part bodies at their neck.
+    do not part bodies at their neck. All markers grow by a pixel at a time, and only the pixels
+    that the last step has reached are looked at.
     """
-    labels = markers.astype(np.float32)
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    for level in range(int(depth.max()), 0, -1):
-        reached = depth >= level
-        before = None
-        while before is None or not np.array_equal(before, labels):
-            before = labels
-            labels = np.where((labels == 0) & reached, cv2.dilate(labels, cross), labels)
-    return labels
+    # A rim that is never reached spares the neighbours' bounds.
+    labels = np.pad(markers.astype(np.int32), 1)
+    shape, labels = labels.shape, labels.ravel()
+    level = np.pad(depth.astype(np.int32), 1).ravel()
+    around = np.array([-shape[1], -1, 1, shape[1]])
+    order = np.argsort(-level, kind="stable")
+    place = np.empty_like(order)
+    ends = np.searchsorted(-level[order], -np.arange(level.max(), 0, -1), "right")
+    for start, end in pairwise([0, *ends]):
+        fresh, lowest = order[start:end], level[order[end - 1]]
+        while len(fresh):
+            fresh = fresh[labels[fresh] == 0]
+            nearest = labels[fresh[:, None] + around].max(1)
+            grown = fresh[nearest > 0]
+            labels[grown] = nearest[nearest > 0]
+            fresh = (grown[:, None] + around).ravel()
+            fresh = fresh[level[fresh] >= lowest]
+            # Each pixel once, without sorting: the last place that it stands at.
+            places = np.arange(len(fresh))
+            place[fresh] = places
+            fresh = fresh[place[fresh] == places]
+    return labels.reshape(shape)[1:-1, 1:-1]
 
 
 def _like_a_cell(mask):

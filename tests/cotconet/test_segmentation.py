@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from cotconet import segmentation
 from smears import images
@@ -109,6 +110,29 @@ def test_two_thresholds_are_those_of_the_largest_variance_between_three_classes(
 
     best = max(variance(low, high) for low in range(0, 255, 5) for high in range(low + 5, 255, 5))
     assert variance(*segmentation._two_thresholds(channel)) >= best
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_flooding_is_a_dilation_repeated_at_each_level(seed):
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(4, 60, 2)
+    markers = rng.integers(-40, 8, (height, width)).clip(0)
+    depth = ndimage.gaussian_filter(rng.uniform(-4, 9, (height, width)), 1.5).clip(0)
+    plain = markers.astype(np.float32)
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+    for level in range(int(depth.max()), 0, -1):
+        for _ in range(height * width):
+            free = (plain == 0) & (depth >= level)
+            plain = np.where(free, cv2.dilate(plain, cross), plain)
+    assert (plain > 0).sum() > (markers > 0).sum()
+    assert np.array_equal(segmentation._flooded(markers, depth), plain)
+
+
+def test_distances_are_scipys_and_finite_where_there_is_no_outside():
+    mask = np.random.default_rng(0).random((70, 50)) < 0.98
+    found = segmentation._distance(mask)
+    assert np.allclose(found, ndimage.distance_transform_edt(mask), atol=1e-5)
+    assert (segmentation._distance(np.ones((4, 6), bool)) == 10).all()
 
 
 def test_one_piece_is_the_largest_with_its_holes_filled():
