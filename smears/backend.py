@@ -74,6 +74,16 @@ def nvidia():
     return wsl or any(Path("/dev").glob("nvidia[0-9]*"))
 
 
+def share_gpu():
+    """Have processes that start from now on take a GPU's memory as they need it.
+
+    Else the first takes all of it on TensorFlow, three quarters on JAX, and the next one fails.
+    This process, too, if its backend has not started. What the user has set stays.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
 def precision():
     """The Keras dtype policy in which whole networks train fastest on this machine.
 

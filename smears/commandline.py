@@ -191,7 +191,7 @@ def _add_arguments(parser):
     parser.add_argument(
         "--jobs", type=positive, default=1, metavar="N",
         help="train so many rows at a time, each in a process of its own: for machines with many "
-        "cores, and memory for all of them. Default: 1, for one training uses every core or GPU",
+        "cores, or a GPU that one row leaves idle, and memory for all of them. Default: 1",
     )  # fmt: skip
     parser.add_argument(
         "--finished", action="store_true",
@@ -307,6 +307,8 @@ def _finish(parser, options):
             hosts.join()
         except InputError as problem:
             parser.error(str(problem))
+    if options.jobs > 1:
+        backend.share_gpu()  # before the next line may start the backend
     if options.profile is None:
         options.profile = "paper" if _gpu() else "quick"
     options.seeds = list(range(options.seeds or (3 if options.profile == "paper" else 1)))

@@ -7,11 +7,15 @@ import pytest
 import standin
 from table5 import COMPARISON
 
-from smears import processes
+from smears import commandline, processes
+
+GPU_MEMORY = ("TF_FORCE_GPU_ALLOW_GROWTH", "XLA_PYTHON_CLIENT_PREALLOCATE")
 
 
 @pytest.mark.slow
-def test_rows_at_a_time_give_the_predictions_of_rows_in_turn(tmp_path, capfd):
+def test_rows_at_a_time_give_the_predictions_of_rows_in_turn(tmp_path, capfd, monkeypatch):
+    for name in GPU_MEMORY:
+        monkeypatch.setenv(name, "as it was")
     rows = ("--rows", "MobileNet", "VGG19", "LeukocyteNet")
     turn = standin.results(COMPARISON, tmp_path / "turn", *rows)
     quiet = dict(os.environ)
@@ -25,6 +29,18 @@ def test_rows_at_a_time_give_the_predictions_of_rows_in_turn(tmp_path, capfd):
     for label in both.runs:
         one, other = turn.predictions(label)[0], both.predictions(label)[0]
         pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.parametrize(("jobs", "expected"), [("1", [None, None]), ("2", ["true", "kept"])])
+def test_rows_at_a_time_share_a_gpu(jobs, expected, tmp_path, monkeypatch):
+    for name in GPU_MEMORY:
+        monkeypatch.delenv(name, raising=False)
+    if jobs == "2":
+        monkeypatch.setenv(GPU_MEMORY[1], "kept")
+    asked = []
+    monkeypatch.setattr(commandline, "_gpu", lambda: asked.extend(map(os.environ.get, GPU_MEMORY)))
+    commandline.parse([COMPARISON], ["--jobs", jobs, "--out", str(tmp_path)])
+    assert asked == expected
 
 
 def test_nothing_left_starts_no_process(monkeypatch):
