@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+AMPERE = (8, 0)  # NVIDIA's compute capability from which on GPUs multiply bfloat16
+
 
 @contextmanager
 def quiet_stderr():
@@ -87,17 +89,32 @@ def share_gpu():
 def precision():
     """The Keras dtype policy in which whole networks train fastest on this machine.
 
-    "mixed_bfloat16" on a GPU, and on processors that multiply bfloat16 themselves (AVX512_BF16 or
-    AMX: half the time of float32 for VGG19's steps; on others it would be emulated and slower);
-    else "float32". Read from the machine's files, so that no backend starts.
+    "mixed_bfloat16" on a GPU and on processors that multiply bfloat16 themselves (NVIDIA's from
+    Ampere on; AVX512_BF16 or AMX: half the time of float32 for VGG19's steps); else "float32", for
+    on others, and on a GPU that the backend does not see, it would be emulated and slower.
     """
-    if nvidia():
-        return "mixed_bfloat16"
+    if has_gpu():
+        return "mixed_bfloat16" if _compute_capability() >= AMPERE else "float32"
     try:
         flags = set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
         return "float32"
     return "mixed_bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else "float32"
+
+
+def _compute_capability():
+    """(major, minor) of the first GPU that the backend sees; (0, 0) of one that is not NVIDIA's."""
+    if start() == "jax":
+        import jax
+
+        named = jax.local_devices(backend="gpu")[0].compute_capability
+        found = tuple(map(int, named.split("."))) if named.replace(".", "").isdecimal() else None
+    else:
+        import tensorflow as tf
+
+        first = tf.config.list_physical_devices("GPU")[0]
+        found = tf.config.experimental.get_device_details(first).get("compute_capability")
+    return found or (0, 0)
 
 
 @contextmanager

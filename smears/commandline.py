@@ -5,6 +5,7 @@ import difflib
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 import textwrap
 from functools import partial
@@ -338,4 +339,13 @@ def _check_weights(parser, options, studies):
 
 def _gpu():
     """Whether there is a GPU; asks the backend only where the machine may have one."""
-    return backend.nvidia() and backend.has_gpu()
+    if not backend.nvidia():
+        return False
+    if not backend.has_gpu():
+        print(
+            f"There is an NVIDIA GPU, but {backend.load()} does not see it, so the CPU is taken: "
+            "README, GPU, says what to install.",
+            file=sys.stderr,
+        )
+        return False
+    return True

@@ -11,6 +11,7 @@ from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
 
 import pytest
+from table5 import COMPARISON
 
 from smears import InputError, backend, check, commandline, runs, sources
 from smears.material import Material
@@ -68,6 +69,21 @@ def test_an_nvidia_gpu_is_known_by_its_files_in_wsl2_too(monkeypatch, tmp_path, 
         (tmp_path / name).touch()
     monkeypatch.setattr(backend, "Path", lambda path: tmp_path / path.lstrip("/"))
     assert backend.nvidia() == there
+
+
+@pytest.mark.parametrize(
+    ("there", "seen", "profile"),
+    [(True, True, "paper"), (True, False, "quick"), (False, None, "quick")],
+)
+def test_the_profile_is_the_papers_on_a_gpu_and_one_that_is_not_seen_is_told(
+    there, seen, profile, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(backend, "nvidia", lambda: there)
+    monkeypatch.setattr(backend, "has_gpu", lambda: seen)
+    options = commandline.parse([COMPARISON], ["--out", str(tmp_path)])
+    assert options.profile == profile
+    said = f"but {backend.load()} does not see it" in capsys.readouterr().err
+    assert said == (there and not seen)
 
 
 def test_folders_and_lists_give_their_own_names_to_files_and_captions():
