@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from smears.runs import fill_folder
@@ -36,6 +37,7 @@ HOW_TO_GET = "Drawn smears need no folder: --data drawn."
 # Another way of drawing must not be taken for pictures of this one.
 VERSION = 1
 OVERSAMPLE = 2
+WORTH = 150  # pictures for which another process is worth its start
 
 # Where further white cells may lie, in shares of the side.
 ANYWHERE = (0.05, 0.95)
@@ -519,13 +521,23 @@ def read(folder, cache, *, classes="ten", subjects=12, images=6, size=128, seed=
 
 
 def _draw_all(entries, fresh, size, seed):
-    """Write all pictures and masks into a folder."""
-    for label, subject, image in tqdm(entries, desc="Drawing smears", unit="picture", leave=None):
-        picture, mask = draw(label, seed * 100_003 + subject, image, size)
-        for place, array in (("", picture[..., ::-1]), ("masks", mask)):
-            path = fresh / place / label / f"s{subject:04d}_{image:03d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            done, content = cv2.imencode(".png", array)
-            if not done:
-                raise OSError(f"{path} could not be encoded")
-            path.write_bytes(content.tobytes())
+    """Write all pictures and masks into a folder; many of them on every core."""
+    jobs = max(1, min(cpu_count(), len(entries) // WORTH))
+    done = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        delayed(_draw_one)(*entry, fresh, size, seed) for entry in entries
+    )
+    for _ in tqdm(done, "Drawing smears", len(entries), unit="picture", leave=None):
+        pass
+
+
+def _draw_one(label, subject, image, fresh, size, seed):
+    """Write a picture and its mask, in a process of its own where there are many."""
+    cv2.setNumThreads(1)  # processes use the cores; OpenCV's own threads would multiply
+    picture, mask = draw(label, seed * 100_003 + subject, image, size)
+    for place, array in (("", picture[..., ::-1]), ("masks", mask)):
+        path = fresh / place / label / f"s{subject:04d}_{image:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        done, content = cv2.imencode(".png", array)
+        if not done:
+            raise OSError(f"{path} could not be encoded")
+        path.write_bytes(content.tobytes())

@@ -1,5 +1,7 @@
 """Drawn smears: the same for a seed, with true masks, and not to be told apart by colour."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -109,3 +111,13 @@ def test_the_ten_classes_are_drawn_under_the_same_key_as_ever(tmp_path):
 def test_unknown_classes_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'five': must be one of ten, all-normal"):
         drawn.read(None, tmp_path, classes="five")
+
+
+def test_processes_draw_what_one_draws(tmp_path, monkeypatch):
+    found = []
+    for worth in (1000, 3):
+        monkeypatch.setattr(drawn, "WORTH", worth)
+        rows = drawn.read(None, tmp_path / f"{worth}", subjects=1, images=1, size=32)
+        found.append([Path(path).read_bytes() for path in [*rows["path"], *rows["mask"]]])
+    assert len(found[0]) == 20
+    assert found[0] == found[1]
