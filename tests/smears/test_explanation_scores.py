@@ -103,7 +103,10 @@ def test_noise_is_unstable_over_seeds_and_flat_maps_are_counted(frame, classifie
     [
         scoring.REFERENCES["Random map"],
         scoring.Method("saliency", {"samples": 2}, seeded=True),
-        scoring.Method("lime", {"samples": 16, "most": 16}, seeded=True),
+        pytest.param(
+            scoring.Method("lime", {"samples": 16, "most": 16}, seeded=True),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=lambda method: method.module,
 )

@@ -127,7 +127,8 @@ def test_a_depthwise_kernel_starts_anew_for_the_inputs_that_it_has():
         assert spread[name] == pytest.approx(np.sqrt(2 / fan_in), rel=0.1)
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 5])
 def test_the_randomised_network_is_not_sure_so_that_maps_of_its_probabilities_say_something(count):
     size = 64
     network = LeukocyteNet((size, size, 3), 10, weights=None)
