@@ -34,7 +34,8 @@ def test_rows_at_a_time_give_the_predictions_of_rows_in_turn(tmp_path, capfd, mo
 @pytest.mark.parametrize(("jobs", "expected"), [("1", [None, None]), ("2", ["true", "kept"])])
 def test_rows_at_a_time_share_a_gpu(jobs, expected, tmp_path, monkeypatch):
     for name in GPU_MEMORY:
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what parsing sets is put back
+        monkeypatch.delenv(name)
     if jobs == "2":
         monkeypatch.setenv(GPU_MEMORY[1], "kept")
     asked = []
