@@ -35,7 +35,7 @@ def fit(model, train, validation, run, epochs, learning_rate, title):
                 monitor="val_loss", patience=epochs, restore_best_weights=True
             )
         )
-    run.write_environment()
+    run.begin()
     masks = train[0][1]
     training.trace_once(model, masks, np.zeros_like(masks))
     training.fit(model, train, validation, run, epochs, callbacks=callbacks, title=title)

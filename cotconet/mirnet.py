@@ -225,7 +225,7 @@ class Enhancer:
         pairs = Pairs(store, batch_size=batch_size, seed=self.seed)
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(pairs))
         self.network.compile(keras.optimizers.Adam(rate), "mean_absolute_error")
-        run.write_environment()
+        run.begin()
         training.fit(self.network, pairs, None, run, epochs, title="MIRNet-v2")
         self.save(run.folder)
         for folder in ("cache", "checkpoint"):

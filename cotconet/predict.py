@@ -17,13 +17,7 @@ def main(argv=None):
 
 
 def _load(path):
-    run = Run.read(path)
-    if path.suffix == ".keras":
-        raise InputError(
-            f"{path} is one network's file, and these methods have several: give their run's "
-            f"folder, {run.folder}."
-        )
-    return Pipeline(run)
+    return Pipeline(Run.read(path))
 
 
 class Pipeline:

@@ -89,7 +89,7 @@ def train(
     if finished.exists():
         return keras.saving.load_model(finished)
     backend.seed(seed)
-    run.write_environment()
+    run.begin()
     gan = LeuGAN(size, width=width, loss=loss, batch_norm=batch_norm, seed=seed)
     rate = generator_rate(width)
     gan.compile(keras.optimizers.Adam(rate, beta_1=0.5) if equal_rates else None)

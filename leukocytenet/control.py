@@ -54,7 +54,7 @@ def trained(out, seed=0, drawn=DRAWN, epochs=SETTINGS["epochs"]):
 
 def _train(run, task):
     s = run.settings
-    run.write_environment()
+    run.begin()
     backend.seed(s["seed"])
     store = pictures.store(task.catalogue, s["size"], task.cache)
 

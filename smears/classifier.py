@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smears import InputError, calibration, images
-from smears.runs import Run, network_file
+from smears.runs import Run
 
 BATCH = 16  # pictures at a time; the last batch is filled up, so that nothing is compiled again
 
@@ -35,8 +35,7 @@ class Classifier:
         """The network of a finished run.
 
         Args:
-            path: folder of a run, or the model.keras in it. Another .keras file in the folder is
-                taken for the same run's: its classes, scaling and calibration hold for it too.
+            path: folder of a run, or the model.keras in it.
 
         Raises:
             InputError: no such folder or file, not finished, a file that `model_files.load`
@@ -47,8 +46,8 @@ class Classifier:
         backend.start()
         from smears import model_files
 
-        run, file = Run.read(path), network_file(path)
-        folder = run.folder
+        run = Run.read(path)
+        folder, file = run.folder, run.folder / "model.keras"
         lacking = [name for name in ("classes", "preprocess") if name not in run.facts]
         if (folder / "model").is_dir():
             raise InputError(

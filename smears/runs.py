@@ -90,15 +90,16 @@ class Run:
         """The run in an existing folder, whatever its name.
 
         Args:
-            folder: of the run, or a network's file (.keras) in it; "~" is the home folder.
+            folder: of the run, or the model.keras in it; "~" is the home folder.
 
         Raises:
-            InputError: no such file, or no settings.json to read in the folder.
+            InputError: no such file, another network's, or no settings.json to read in the folder.
         """
         run = cls.__new__(cls)
         # os.path: pathlib raises on homes of nobody.
         path = Path(os.path.expanduser(folder))
-        run.folder = path.parent if (named := _names_network(path)) else path
+        named = path.suffix == ".keras" and not path.is_dir()
+        run.folder = path.parent if named else path
         if named and not path.is_file():
             raise InputError(
                 f"{path}: no such file. Give a finished run's folder, or the model.keras in it."
@@ -107,6 +108,11 @@ class Run:
             raise InputError(
                 f"{path} stands in no run's folder. A network's classes and scaling stand in the "
                 "run's facts.json and settings.json next to it: leave the file in its run's folder."
+            )
+        if named and path.name != "model.keras":
+            raise InputError(
+                f"{path}: calibration, scores and the card of a run are of its model.keras, and of "
+                f"no other network. Give that, or the run's folder, {run.folder}."
             )
         try:
             run.settings = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
@@ -148,8 +154,12 @@ class Run:
         """Add to `facts`."""
         write_whole(self.folder / "facts.json", json.dumps({**self.facts, **facts}, indent=1))
 
-    def write_environment(self):
-        """Record versions, commit and machine, once a run."""
+    def begin(self):
+        """Record versions, commit and machine, once a run, and drop what was measured of an
+        earlier network in this folder: its explanations, its answers to other pictures."""
+        shutil.rmtree(self.folder / "explanations", ignore_errors=True)
+        for path in (self.folder / "explanations.json", *self.folder.glob("external-*.csv")):
+            path.unlink(missing_ok=True)
         path = self.folder / "environment.json"
         if not path.exists():
             write_whole(path, json.dumps(environment(), indent=1))
@@ -221,19 +231,6 @@ class Run:
         return table
 
 
-def network_file(path):
-    """Where the network that a path names is stored.
-
-    Args:
-        path: folder of a run, or a network's file (.keras); "~" is the home folder.
-
-    Returns:
-        Path: the file itself, or the folder's model.keras. It need not be there.
-    """
-    path = Path(os.path.expanduser(path))
-    return path if _names_network(path) else path / "model.keras"
-
-
 def model_folder(path):
     """Where a method of several networks is saved.
 
@@ -245,10 +242,6 @@ def model_folder(path):
     """
     path = Path(os.path.expanduser(path))
     return path / "model" if (path / "model").is_dir() else path
-
-
-def _names_network(path):
-    return path.suffix == ".keras" and not path.is_dir()
 
 
 def names(paths):

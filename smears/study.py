@@ -204,7 +204,7 @@ class Results:
                 from smears import backend
 
                 backend.start()
-                run.write_environment()
+                run.begin()
                 try:
                     self.study.recipe.train(self.material.task(fold), run)
                 except (Unavailable, Diverged) as reason:

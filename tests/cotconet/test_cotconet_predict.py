@@ -89,4 +89,4 @@ def test_one_network_s_file_is_refused_for_the_folder(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         command.main(["--model", f"{run.folder}/one.keras", "a.png", "--out", str(tmp_path / "o")])
     assert end.value.code == 2
-    assert f"give their run's folder, {run.folder}" in capsys.readouterr().err
+    assert f"or the run's folder, {run.folder}" in capsys.readouterr().err

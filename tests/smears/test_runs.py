@@ -152,3 +152,16 @@ def test_who_waits_says_so(tmp_path, capsys):
     thread.join(10)
     assert inside.is_set()
     assert f"{run.folder.name}: another command is at it" in capsys.readouterr().err
+
+
+def test_what_was_measured_of_an_earlier_network_goes_when_another_is_trained(tmp_path):
+    run = Run(tmp_path, "a", {"seed": 0})
+    (run.folder / "explanations").mkdir()
+    stale = ["explanations/LIME-0.csv", "explanations.json", "external-0.csv"]
+    for name in stale:
+        (run.folder / name).write_text("of the earlier one")
+    run.note(weights="random")
+    run.begin()
+    assert {path.name for path in run.folder.iterdir()} == {
+        "settings.json", "facts.json", "environment.json",
+    }  # fmt: skip
