@@ -290,18 +290,25 @@ def _limits(run, data, predictions):
     return found
 
 
-def failed_check(run, method):
-    """Names of the data on which a method's maps failed the check with random weights.
+def warning(run, method):
+    """What must be told beside a method's maps of this run: that they failed the check with random
+    weights, and on which data; "" where they did not, or were not measured.
 
     Args:
         run: smears.runs.Run. method: as the run's explanations.json has it, e.g. "Grad-CAM".
     """
-    found = []
-    for data, measured in _measured(run).items():
-        scores = _methods(measured).get(method, {})
-        if scores.get("check with random weights") == "fails":
-            found.append(data)
-    return found
+    failed = [
+        data
+        for data, measured in _measured(run).items()
+        if _methods(measured).get(method, {}).get("check with random weights") == "fails"
+    ]
+    if not failed:
+        return ""
+    return (
+        f"{method} fails the check with random weights on {' and '.join(failed)}: a network that "
+        "has learned nothing gives much the same maps. They show the picture more than what this "
+        "one learned."
+    )
 
 
 def _measured(run):
@@ -322,7 +329,8 @@ def _explanations(run):
         return "not measured; `python experiments/explanations.py --help` says how", []
     phrases, lines = [], []
     for data, found in measured.items():
-        phrases.append(f"{found['pictures']} pictures of {data}")
+        counts = sorted({scores["pictures"] for scores in _methods(found).values()})
+        phrases.append(f"{' or '.join(map(str, counts))} pictures of {data}")
         lines += ["", f"Explanations of {found['explained']} on {phrases[-1]}, "
                   "mean and 95% interval:", ""]  # fmt: skip
         for method, scores in _methods(found).items():

@@ -72,7 +72,7 @@ def _write(answers, classifier, run, out, explainer):
     text = predict_page.text(
         f"{run.settings['model']} on {len(answers)} files", answers, classifier.classes,
         card.summary(run), card.text(run), explainer,
-        card.failed_check(run, predict_page.NAMES.get(explainer)),
+        card.warning(run, predict_page.NAMES.get(explainer)),
     )  # fmt: skip
     write_whole(out / "report.html", text)
 

@@ -44,14 +44,14 @@ BARS = 5  # classes a picture
 NAMES = {"gradcam": "Grad-CAM", "saliency": "Saliency", "lime": "LIME"}
 
 
-def text(title, answers, classes, facts, card, explainer="", failed=()):
+def text(title, answers, classes, facts, card, explainer="", warning=""):
     """The page's HTML.
 
     Args:
         title: heading. answers: list of smears.predict.Answer. classes: class names.
         facts: dict of name -> text on the model. card: its model card, Markdown.
         explainer: key of `NAMES`, whose overlays the answers have; "" without.
-        failed: names of data on which its maps failed the check with random weights.
+        warning: what must be told of its maps (`smears.card.warning`).
     """
     good = [one for one in answers if not one.problem]
     bad = [one for one in answers if one.problem]
@@ -66,12 +66,8 @@ def text(title, answers, classes, facts, card, explainer="", failed=()):
     body.append(f"<h2>{len(good)} pictures</h2><p>{_counts(good, classes)}</p>")
     if len(good) > MOST:
         body.append(f"<p>The first {MOST} of them; predictions.csv has all.</p>")
-    if failed:
-        body.append(
-            f'<p class="problem">{NAMES[explainer]} fails the check with random weights on '
-            f"{escape(' and '.join(failed))}: a network that has learned nothing gives much the "
-            "same maps. They show the picture more than what this one learned.</p>"
-        )
+    if warning:
+        body.append(f'<p class="problem">{escape(warning)}</p>')
     cells = "".join(_picture(one, explainer) for one in good[:MOST])
     body.append(f'<div class="pictures">{cells}</div>')
     body.append(f"<h2>Model card</h2><details><summary>Show it</summary><pre>{escape(card)}</pre>")

@@ -16,6 +16,7 @@ from werkzeug.exceptions import (
 from leukocytenet.service import card, heat, openapi, uploads
 from leukocytenet.service.worker import Busy, Stopped, Worker
 from smears import images, inspection
+from smears.card import warning
 
 # The page's own files alone: nothing from elsewhere, no script in the text, in no frame.
 POLICY = (
@@ -66,7 +67,7 @@ def create_app(classifier, run=None, *, cors=None, local=False, methods=None):
     app.json.ensure_ascii = True
     methods = explainers() if methods is None else methods
     app.extensions["worker"] = worker = Worker(classifier)
-    served = _Served(classifier, worker, methods)
+    served = _Served(classifier, run, worker, methods)
     model = card.card(classifier, run, methods)
     description = openapi.describe(classifier.classes, list(methods))
     files = {path: _page(name) for path, name in PAGE.items()}
@@ -92,8 +93,8 @@ def create_app(classifier, run=None, *, cors=None, local=False, methods=None):
 class _Served:
     """The views that use the network."""
 
-    def __init__(self, classifier, worker, methods):
-        self.classifier, self.worker, self.methods = classifier, worker, methods
+    def __init__(self, classifier, run, worker, methods):
+        self.classifier, self.run, self.worker, self.methods = classifier, run, worker, methods
         self.known = classifier.about.get("facts", {}).get("training_pictures")
         self.long = threading.Lock()  # LIME computes hundreds of pictures: one at a time
 
@@ -170,11 +171,13 @@ class _Served:
         except ValueError as reason:
             # E.g. a network without a map has no Grad-CAM.
             raise UnprocessableEntity(f"No {method} of this network: {reason}") from reason
+        notes = [found.note, warning(self.run, found.method) if self.run else ""]
         return flask.jsonify(
             card.finite(
                 {
                     "name": upload.name, "method": found.method,
-                    "class": self.classifier.classes[found.target], "note": found.note,
+                    "class": self.classifier.classes[found.target],
+                    "note": " ".join(filter(None, notes)),
                     "source": found.source, "overlay": heat.png(heat.layer(found)),
                 }
             )

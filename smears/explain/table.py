@@ -20,6 +20,8 @@ MEASURES = {
     "ssim": "Random weights: SSIM ↓",
 }  # fmt: skip
 
+SCORES = "scores: mean, low, high (95%)"  # in explanations.json
+
 
 def interval(tables, measure):
     """(mean, low, high) over pictures, or None where none was measured; 95% by subject and seed.
@@ -56,7 +58,8 @@ def sanity_check(tables):
 
 
 def note(run, tables, data):
-    """Write explanations.json into a run: scores with intervals on this data, beside other data's.
+    """Write explanations.json into a run: scores with intervals on this data, beside other data's
+    and beside those of methods that were not measured this time.
 
     Args:
         run: smears.runs.Run. tables: dict label -> scores of one method. data: name of the data.
@@ -70,12 +73,14 @@ def note(run, tables, data):
             measure: [round(value, 4) for value in triple]
             for measure, triple in found.items()
             if triple
-        } | {"check with random weights": sanity_check([table])}
-    some = next(iter(tables.values()))
+        } | {
+            "check with random weights": sanity_check([table]),
+            "pictures": len(table), "subjects": int(unit_of(table).nunique()),
+        }  # fmt: skip
     known[data] = {
-        "pictures": len(some), "subjects": int(unit_of(some).nunique()),
-        "explained": "the most probable class", "scores: mean, low, high (95%)": methods,
-    }  # fmt: skip
+        "explained": "the most probable class",
+        SCORES: known.get(data, {}).get(SCORES, {}) | methods,
+    }
     write_whole(path, json.dumps(known, indent=1))
 
 

@@ -93,9 +93,10 @@ def test_calibration_is_stored_in_the_run_and_told(run):
 def test_what_was_not_measured_is_said_and_appears_once_it_is(run):
     assert "Explanations: not measured" in _text(run)
     scores = {
-        "Grad-CAM": {"pointing nucleus": [0.93, 0.9, 0.95], "check with random weights": "passes"}
-    }
-    known = {"drawn": {"pictures": 40, "explained": "the most probable class", "scores": scores}}
+        "Grad-CAM": {"pointing nucleus": [0.93, 0.9, 0.95], "check with random weights": "passes",
+                     "pictures": 40}
+    }  # fmt: skip
+    known = {"drawn": {"explained": "the most probable class", "scores": scores}}
     (run.folder / "explanations.json").write_text(json.dumps(known))
     external = run.predictions.assign(part="external")
     external.to_csv(run.folder / "external-abc.csv", index=False, float_format="%.9g")
@@ -104,8 +105,8 @@ def test_what_was_not_measured_is_said_and_appears_once_it_is(run):
     assert "- Explanations: measured on 40 pictures of drawn" in text
     assert "that of the explanations" not in text
     assert (
-        "- Grad-CAM: pointing nucleus 0.930 (0.900–0.950), check with random weights passes\n"
-        in text
+        "- Grad-CAM: pointing nucleus 0.930 (0.900–0.950), check with random weights passes, "
+        "pictures 40\n" in text
     )
     assert f"of {len(external)} pictures" in next(
         line for line in text.splitlines() if line.startswith("- Another data set")
@@ -113,8 +114,8 @@ def test_what_was_not_measured_is_said_and_appears_once_it_is(run):
 
 
 def test_robustness_of_explanations_is_told_where_it_was_measured(run):
-    scores = {"Grad-CAM": {"sensitivity": [0.3, 0.2, 0.4]}}
-    known = {"drawn": {"pictures": 40, "explained": "the most probable class", "scores": scores}}
+    scores = {"Grad-CAM": {"sensitivity": [0.3, 0.2, 0.4], "pictures": 40}}
+    known = {"drawn": {"explained": "the most probable class", "scores": scores}}
     (run.folder / "explanations.json").write_text(json.dumps(known))
     lines = card.text(run).splitlines()
     (row,) = [line for line in lines if line.startswith("| Robustness")]

@@ -1,5 +1,6 @@
 """Scores of methods on one network: kept, found again, right for maps that are known."""
 
+import json
 from dataclasses import dataclass
 
 import keras
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from leukocytenet import control
-from smears import InputError, catalogue, drawn, images
+from smears import InputError, card, catalogue, drawn, images
 from smears.classifier import Classifier
 from smears.explain import (
     Explanation,
@@ -278,8 +279,6 @@ def test_every_measure_of_the_table_is_measured(frame, classifier):
 
 
 def test_a_run_keeps_the_scores_on_several_data_sets(scored, run):
-    import json
-
     table.note(run, {"Grad-CAM": scored}, "drawn smears")
     table.note(run, {"Grad-CAM": scored.assign(ranks=1.0)}, "zheng")
     table.note(run, {"Grad-CAM": scored.assign(ranks=0.0)}, "flat after")
@@ -289,12 +288,21 @@ def test_a_run_keeps_the_scores_on_several_data_sets(scored, run):
             "flat before": "–"}  # fmt: skip
     assert list(known) == list(told)
     for data, check in told.items():
-        assert known[data]["pictures"] == 4
-        assert known[data]["subjects"] == 2
-        own = known[data]["scores: mean, low, high (95%)"]["Grad-CAM"]
+        own = known[data][table.SCORES]["Grad-CAM"]
+        assert own["pictures"] == 4
+        assert own["subjects"] == 2
         assert own["mass nucleus"] == [0.75, 0.5, 1.0]
         assert own["check with random weights"] == check
         assert "stability" not in own
+
+
+def test_a_method_measured_alone_leaves_what_is_known_of_the_others(scored, run):
+    table.note(run, {"Grad-CAM": scored.assign(ranks=1.0), "LIME": scored}, "zheng")
+    table.note(run, {"LIME": scored[:2]}, "zheng")
+    assert "Grad-CAM fails the check with random weights on zheng:" in card.warning(run, "Grad-CAM")
+    assert card.warning(run, "LIME") == ""
+    known = json.loads((run.folder / "explanations.json").read_text())["zheng"][table.SCORES]
+    assert {label: own["pictures"] for label, own in known.items()} == {"Grad-CAM": 4, "LIME": 2}
 
 
 def test_curves_follow_the_class_that_is_explained(frame, classifier):

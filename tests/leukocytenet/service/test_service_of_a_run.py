@@ -56,6 +56,22 @@ def test_probabilities_equal_the_stored_predictions(run, client):
         np.testing.assert_allclose([shown[name] for name in classes], scaled, rtol=1e-4)
 
 
+def test_a_failed_check_is_told_beside_the_map(run, client, tmp_path):
+    scores = {"Light": {"check with random weights": "fails", "pictures": 1}}
+    known = {"zheng": {"explained": "the most probable class", "scores": scores}}
+    other = shutil.copytree(run[0].folder, tmp_path / "measured")
+    (other / "explanations.json").write_text(json.dumps(known))
+    loaded = Classifier.load(other)
+    warned = create_app(loaded, Run.read(other), methods=tiny_service.METHODS).test_client()
+    path = run[1]["path"].iloc[0]
+    notes = [
+        asked.post("/api/explain", data={"image": (path, "a.png")}).json["note"]
+        for asked in (client, warned)
+    ]
+    assert notes[0] == ""
+    assert notes[1].startswith("Light fails the check with random weights on zheng: a network")
+
+
 def test_the_card_tells_what_the_run_measured(run, client):
     made, _ = run
     model = client.get("/api/model").json
