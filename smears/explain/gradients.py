@@ -85,11 +85,12 @@ def scores(network, size):
     Args:
         network: Functional or Sequential keras.Model of one input and one output, models nested
             in it or not, in any precision. An output layer that is a softmax or a sigmoid loses
-            it; other outputs are taken for scores as they are.
+            it, also where the output is then cast; other outputs are taken for scores as they are.
         size: side of its input in pixels.
 
     Raises:
-        ValueError: a model written as a class, whose inside cannot be known.
+        ValueError: a model written as a class, whose inside cannot be known, or a nested one of
+            several outputs.
     """
     key = _READY.setdefault(network, {})
     if size not in key:
@@ -180,6 +181,11 @@ def _unrolled(network, size):
             for layer in model.layers:
                 x = call(copy(layer), x)
             return x
+        if len(model.outputs) > 1:
+            raise ValueError(
+                f"The model {model.name!r} inside this network has {len(model.outputs)} outputs, "
+                "which gradients are not followed through; LIME needs none."
+            )
         made = {}
 
         def keep(layer, *args, **kwargs):
@@ -203,10 +209,24 @@ def _output(model):
 
 
 def _last(model):
-    """The layer that computes a model's output, however deeply nested."""
+    """The layer that computes a model's output, however deeply nested, but for casts behind it."""
     while isinstance(model, keras.Model):
-        model = model.layers[-1] if isinstance(model, keras.Sequential) else _output(model)
+        if isinstance(model, keras.Sequential):
+            model = next(layer for layer in reversed(model.layers) if not _casts(layer))
+            continue
+        model = _output(model)
+        while _casts(model):
+            model = model.input._keras_history.operation
     return model
+
+
+def _casts(layer):
+    """Whether a layer hands on what it gets, in another precision at most: networks of mixed
+    precision often end in a linear Activation of float32."""
+    linear = isinstance(layer, keras.layers.Activation) and (
+        layer.get_config()["activation"] == "linear"
+    )
+    return linear or isinstance(layer, keras.layers.Identity)
 
 
 def _linear(config):

@@ -123,6 +123,17 @@ def test_a_nested_network_has_the_maps_of_the_flat_one(flat, pictures, layer):
         assert (one.source, one.target) == (other.source, other.target)
 
 
+def test_a_nested_network_of_several_outputs_is_refused_by_its_name():
+    inner = keras.Input((SIZE, SIZE, 3))
+    first = layers.Conv2D(3, 3)(inner)
+    base = keras.Model(inner, [first, layers.Conv2D(3, 3)(first)], name="pyramid")
+    inputs = keras.Input((SIZE, SIZE, 3))
+    joined = [layers.GlobalAveragePooling2D()(map) for map in base(inputs)]
+    network = keras.Model(inputs, layers.Dense(4)(layers.Concatenate()(joined)))
+    with pytest.raises(ValueError, match="'pyramid' inside this network has 2 outputs"):
+        gradients.scores(network, SIZE)
+
+
 @pytest.mark.contract
 def test_mixed_precision_is_explained_in_float32(flat, pictures):
     with backend.policy("mixed_bfloat16"):
@@ -166,9 +177,23 @@ def test_a_centred_score_is_blind_to_a_shift_that_empties_the_bare_one(flat, pic
             assert one.source["score"] == "less the mean of all classes"
 
 
+def _softmax_cast(x):
+    # As networks of mixed precision end.
+    return layers.Activation("linear", dtype="float32")(layers.Activation("softmax")(x))
+
+
+def _softmax_cast_inside(x):
+    ends = [layers.Softmax(), layers.Identity(), layers.Activation("linear", dtype="float32")]
+    return keras.Sequential(ends)(x)
+
+
 @pytest.mark.parametrize(
-    "last", [layers.Activation("softmax"), layers.Softmax(), keras.ops.softmax]
-)
+    "last",
+    [
+        layers.Activation("softmax"), layers.Softmax(), keras.ops.softmax, _softmax_cast,
+        _softmax_cast_inside,
+    ],
+)  # fmt: skip
 def test_a_softmax_that_is_a_layer_of_its_own_is_left_out_too(flat, last):
     inputs = keras.Input((SIZE, SIZE, 3))
     x = layers.GlobalAveragePooling2D()(_base(inputs))
