@@ -60,6 +60,8 @@ def describe(frame, parts, audit, **more):
         "sizes": [int(frame[["width", "height"]].min().min()),
                   int(frame[["width", "height"]].max().max())],
         "left_out": len(frame.attrs.get("left_out", [])),
+        # In cross-validation parts are made anew, whatever the data gives.
+        "given": int(frame["part"].isin(splits.PARTS).sum()) * (more.get("folds", 1) == 1),
         "audit": audit.line,
         **more,
     }  # fmt: skip
@@ -272,6 +274,8 @@ def _limits(run, data, predictions):
         found.append("Quick profile: sizes and epochs are cut, so that its numbers are no result.")
     if data.get("by") == "image" or run.settings.get("paper_split"):
         found.append("Split by image: pictures of one person may stand on both sides.")
+    elif data.get("by") == "source":
+        found.append("Split by source image: pictures of one person may stand on both sides.")
     elif not _units_known(predictions):
         found.append("No subject is known: pictures of one person may stand on both sides.")
     found.append("One training with one seed: another seed gives other numbers.")
@@ -414,7 +418,9 @@ def _answers(run, data, predictions, found, limits, explained, external):
         "calibration": calibrated,
         "internal": f"accuracy {_accuracy(predictions)} of {count} pictures",
         "external": external,
-        "difference": "none but by chance: test and training pictures are of the same sources",
+        "difference": "not measured: the data says which part a picture is in, and one part may be "
+        "of other people, times or places" if data.get("given") else "none but by chance: test and "
+        "training pictures are of the same sources",
         "explanations": explained,
         "failures": f"predictions.csv names every picture; {_errors(predictions)} of {count} test "
         "pictures are wrong",

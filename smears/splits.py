@@ -255,8 +255,13 @@ def audit(frame, parts, by="subject", *, count=0):
     unknown = [] if known else ["one person's pictures may stand on both sides"]
     none = "nothing else on two sides" if unknown else "nothing on two sides"
     verdict = "; ".join([*unknown, *(counts or [none])])
+    given = 0 if count else int(frame["part"].isin(PARTS).sum())
+    how = f"Split by {by}"
+    if given:
+        how = f"{how}, {given} images" if given < len(frame) else "Split"
+        how += " as the data gives it"
     line = (
-        f"Split by {by}: {sizes} of {len(frame)} images, {frame['label'].nunique()} classes, "
+        f"{how}: {sizes} of {len(frame)} images, {frame['label'].nunique()} classes, "
         f"{known if known else 'no'} known subjects; audit: {verdict}."
     )
     return Audit(line, tuple(failures))

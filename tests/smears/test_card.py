@@ -1,6 +1,7 @@
 """The model card of a run: the tables' numbers, what is known, and what is not."""
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from two_classes import recipe
 from two_classes import results as two_class_results
 
 from leukocytenet.tables import per_class
-from smears import __main__, calibration, card, checklists
+from smears import __main__, calibration, card, checklists, splits
 from smears.runs import Run
 from smears.study import Study
 from smears.tables import accuracy_table
@@ -80,6 +81,39 @@ def test_the_split_and_its_audit_are_told(results, run):
     ]
     assert "drawn (" in text
     assert "says nothing about blood or disease" in text
+
+
+@pytest.mark.parametrize(
+    ("part", "split", "difference"),
+    [
+        ("", "Split by subject: ", "none but by chance"),
+        ("test", "Split by subject, 1 images as the data gives it: ", "not measured"),
+    ],
+)
+def test_parts_that_the_data_gives_are_told_as_such(
+    results, run, tmp_path, part, split, difference
+):
+    frame, (parts, audit, _) = results.catalogue.copy(), results.split
+    frame.loc[frame.index[(parts == "test").to_numpy()][0], "part"] = part
+    found = splits.audit(frame, parts)
+    assert found.line.startswith(split)
+    own = shutil.copytree(run.folder, tmp_path / "run")
+    described = card.describe(frame, parts, found, by="subject", fold=1, folds=1)
+    Run.read(own).note(described=described)
+    lines = card.text(Run.read(own)).splitlines()
+    (row,) = [line for line in lines if line.startswith("| Differences")]
+    assert difference in row
+    folds = card.describe(frame, parts, audit, folds=3)
+    assert folds["given"] == 0
+
+
+def test_people_on_both_sides_of_a_split_by_source_are_a_limit(run, tmp_path):
+    own = shutil.copytree(run.folder, tmp_path / "run")
+    described = run.facts["described"]
+    told = "Split by source image: pictures of one person may stand on both sides."
+    for by in ("subject", "source"):
+        Run.read(own).note(described={**described, "by": by})
+        assert (told in card.text(Run.read(own))) == (by == "source")
 
 
 def test_calibration_is_stored_in_the_run_and_told(run):

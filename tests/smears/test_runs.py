@@ -155,7 +155,7 @@ def test_who_waits_says_so(tmp_path, capsys):
 
 
 def test_what_was_measured_of_an_earlier_network_goes_when_another_is_trained(tmp_path):
-    run = Run(tmp_path, "a", {"seed": 0})
+    run = runs.Run(tmp_path, "a", {"seed": 0})
     (run.folder / "explanations").mkdir()
     stale = ["explanations/LIME-0.csv", "explanations.json", "external-0.csv"]
     for name in stale:
