@@ -238,7 +238,24 @@ class Results:
         if len(self.material.splits) > 1:
             name += f" fold {fold + 1}"
         root = self.options.out / "runs"
-        return Run(root, name, settings, create=not self.options.finished)
+        run = Run(root, name, settings, create=not self.options.finished)
+        if self.options.finished and not self.options.weights and not run.finished:
+            return self._with_any_weights(run)
+        return run
+
+    def _with_any_weights(self, run):
+        """The finished Run that differs in the file it started from alone, so that results are
+        shown where that file is not at hand; the given one if there is none, or several."""
+
+        def rest(settings):
+            return {key: value for key, value in settings.items() if key != "weights_file"}
+
+        name = run.folder.name.rpartition("-")[0]
+        found = [
+            Run.read(path.parent) for path in run.folder.parent.glob(f"{name}-*/settings.json")
+        ]
+        found = [one for one in found if one.finished and rest(one.settings) == rest(run.settings)]
+        return found[0] if len(found) == 1 else run
 
     def _tell(self, run, fold):
         """Note what a fresh run learned from and how far its confidence can be trusted; its card.

@@ -206,6 +206,23 @@ def test_finished_shows_what_is_there_and_trains_nothing(out, capsys):
     assert any("bootstrap over subjects and seeds" in line for line in lines)
 
 
+def test_finished_finds_trainings_whose_weights_are_not_at_hand(out, tmp_path, capsys):
+    for file in ("vgg19.npz", "other.npz"):
+        np.savez(tmp_path / file, a=np.zeros(1))
+    ask = [COMPARISON, out, "--rows", "VGG19"]
+    standin.script(*ask, "--weights", f"VGG19={tmp_path / 'vgg19.npz'}")
+    capsys.readouterr()
+    standin.script(*ask, "--finished")
+    assert "not run" not in _table(_lines(capsys))["VGG19"]
+    # Asked for by another file, or one of two: nobody can tell which is meant.
+    standin.script(*ask, "--finished", "--weights", f"VGG19={tmp_path / 'other.npz'}")
+    assert "not run" in _table(_lines(capsys))["VGG19"]
+    standin.script(*ask, "--weights", f"VGG19={tmp_path / 'other.npz'}")
+    capsys.readouterr()
+    standin.script(*ask, "--finished")
+    assert "not run" in _table(_lines(capsys))["VGG19"]
+
+
 def test_tables_are_a_function_of_stored_predictions_alone(out, tmp_path, capsys):
     standin.script(COMPARISON, out, "--seeds", "2")
     before = (out / "tables" / "leukocytenet_table5_drawn_quick.csv").read_bytes()
