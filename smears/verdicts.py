@@ -24,6 +24,7 @@ class Verdict:
         tolerance: how far results of this kind lie apart by chance, as text; "" where none applies.
         firmness: whether half or twice that tolerance would change the result; "" likewise.
         published: the figure that the claim is held to, as text; "" where it stands in the claim.
+        ours: what this code reached in its place, as text; "" where nothing can stand there.
         direction: of a comparison, `AS_CLAIMED`, `REVERSED` or `OPEN`; "" for other claims.
         more: sentences on what was measured near it and decides nothing.
     """
@@ -33,6 +34,7 @@ class Verdict:
     tolerance: str = ""
     firmness: str = ""
     published: str = ""
+    ours: str = ""
     direction: str = ""
     more: tuple[str, ...] = ()
 
@@ -74,7 +76,7 @@ def better(results, claim, paper):
     return Verdict(
         told(1), _sentences(evidence, claim.get("note")),
         _tolerance(gain - low, high - gain, len(both[0])), _firm(told),
-        f"{100 * theirs:+.1f} points",
+        f"{100 * theirs:+.1f} points", _points(*found),
         AS_CLAIMED if low > 0 else REVERSED if high < 0 else OPEN,
         (*_elsewhere(results, claim), *_beside(results, claim)),
     )  # fmt: skip
@@ -165,6 +167,7 @@ def kept_apart(results, claim):
     return Verdict(
         told(1), _sentences(evidence, claim.get("note")),
         _tolerance(gap - low, high - gap, min(len(mixed), len(apart))), _firm(told),
+        ours=_points(gap, low, high),
     )  # fmt: skip
 
 
@@ -239,7 +242,8 @@ def equal(published, ours, what):
         published, ours: texts. what: what was counted.
     """
     result = MET if published == ours else NOT_MET
-    return Verdict(result, f"{what.capitalize()}: published {published}, ours {ours}.")
+    evidence = f"{what.capitalize()}: published {published}, ours {ours}."
+    return Verdict(result, evidence, published=published, ours=ours)
 
 
 def _on(stack, folder):
@@ -332,7 +336,7 @@ def overview(rows):
         [
             {
                 "no.": number, "claim": text, "published": verdict.published or "–",
-                "section": section, "verdict": verdict.result,
+                "ours (95% interval)": verdict.ours or "–", "section": section, "verdict": verdict.result,
                 "direction": verdict.direction or "–",
                 "at half and twice the tolerance": verdict.firmness or "–",
             }
