@@ -233,9 +233,14 @@ def interval_line(results):
 
 
 def ours_line(results):
-    """`interval_line`, and what "p (chance)" is."""
+    """`interval_line`, what it cannot tell, and what "p (chance)" is."""
+    rows = map(results.predictions, [*results.study.rows, *colour.CLASSIFIERS])
+    some = next(filter(None, rows))[0]
+    tested = unit_of(some[some["part"] == "test"]).nunique()
+    lowest = 100 * 0.025 ** (1 / tested)  # exact binomial, two-sided
     return (
-        f"{interval_line(results)[:-1]}; p: exact binomial test against always answering the most "
+        f"{interval_line(results)[:-2]}, which is no certainty: {tested} of {tested} right fit any "
+        f"share from {lowest:.1f}% up); p: exact binomial test against always answering the most "
         "frequent class, in which pictures count as independent, so that it is too small where "
         "people give several."
     )

@@ -336,7 +336,8 @@ def overview(rows):
         [
             {
                 "no.": number, "claim": text, "published": verdict.published or "–",
-                "ours (95% interval)": verdict.ours or "–", "section": section, "verdict": verdict.result,
+                "ours (95% interval)": verdict.ours or "–", "section": section,
+                "verdict": verdict.result,
                 "direction": verdict.direction or "–",
                 "at half and twice the tolerance": verdict.firmness or "–",
             }

@@ -114,6 +114,10 @@ def test_the_caption_says_whether_seeds_are_in_the_interval(seeds, said):
     _, lines = tables.accuracy_table(_results(own), COLUMNS)
     assert ("over subjects and seeds" in lines[-1]) is said
     assert "over subjects" in lines[-1]
+    count = own["First"][0].query("part == 'test'")["subject"].nunique()
+    lowest = 100 * stats.binomtest(count, count).proportion_ci().low
+    told = f"no certainty: {count} of {count} right fit any share from {lowest:.1f}% up"
+    assert told in lines[-1]
 
 
 def test_the_value_is_the_mean_over_seeds_and_lies_in_its_interval():
