@@ -26,6 +26,9 @@ from smears.runs import write_whole
 
 MOST = 8  # names that are listed of each kind
 SMALL = 64  # pixels: the least side that LeukocyteNet takes
+PEOPLE = 3  # of a class: fewer in validation or test are too few
+SHARE = 0.1  # of a part, likewise; of more than five classes half of an even share
+FOLDS = (3, 4, 5, "official")  # tried in this order
 
 
 def main(argv=None):
@@ -54,7 +57,7 @@ def main(argv=None):
         parser.error(str(problem))
     with exits("Stopped."):
         try:
-            lines, remedy = check(options.folder, out / "data", options.list)
+            lines, remedy = check(options.folder, out, options.list)
         except InputError as problem:
             lines, remedy = [], str(problem)
         verdict = f"Not usable as it is: {remedy}" if remedy else "Usable as it is."
@@ -62,11 +65,11 @@ def main(argv=None):
         return 1 if remedy else 0
 
 
-def check(folder, cache, list_path=None):
+def check(folder, out, list_path=None):
     """Report on a folder of pictures.
 
     Args:
-        folder: path. cache: folder for the scan, which a training of the same pictures uses.
+        folder: path. out: folder of the commands, and of the scan, which a training uses again.
         list_path: where to write a list, if the layout needs one; None: nowhere.
 
     Returns:
@@ -84,9 +87,9 @@ def check(folder, cache, list_path=None):
         remedy = _write(layout.rows, list_path) if written else layout.remedy
         return lines, "; ".join(filter(None, [layout.lost, remedy]))
     try:
-        frame = sources.load([layout.spec], cache, skip_bad=True)
+        frame = sources.load([layout.spec], out / "data", skip_bad=True)
     except catalogue.BadImages:
-        sources.load([layout.spec], cache)  # which names every file and its reason
+        sources.load([layout.spec], out / "data")  # which names every file and its reason
         raise
     lines[0] += f" Read as --data {commandline.quoted(layout.spec)}."
     lines += _contents(frame)
@@ -97,15 +100,21 @@ def check(folder, cache, list_path=None):
         lines += [f"  {path}: {reason}" for path, reason in left_out[:MOST]]
         lines += [f"  and {len(left_out) - MOST} more"] * (len(left_out) > MOST)
         remedies.append(
-            f"mend or remove {len(left_out)} bad files, or leave them out: the commands above do"
+            f"mend or remove {len(left_out)} bad file{'s' * (len(left_out) > 1)}, or leave them "
+            "out: the commands above do"
         )
-    made, remedy = _split(frame)
+    made, remedy, few = _split(frame)
     lines += made
     if remedy:
         return lines, "; ".join([remedy, *remedies])
+    count = ""
+    if few:
+        note, count, remedy = _few(frame, few)
+        lines += ["", note]
+        remedies.append(remedy)
     table, sentences = likeness.compare(frame)
     lines += ["", *reports.markdown(table).splitlines(), *sentences]
-    lines += ["", *_commands(layout.spec, frame)]
+    lines += ["", *_commands(layout.spec, frame, out, count)]
     return lines, "; ".join(remedies) + "." * bool(remedies)
 
 
@@ -174,13 +183,16 @@ def _contents(frame):
     lines += [f"Note: {note}." for note in [*notes, *_odd(frame)]]
     pairs = copies.pairs(frame["thumbnail"])
     if len(pairs):
-        lines.append(f"Look-alikes: {len(pairs)} pairs, which a split keeps on one side.")
+        several = "s" * (len(pairs) > 1)
+        lines.append(f"Look-alikes: {len(pairs)} pair{several}, which a split keeps on one side.")
         names = frame["path"]
         lines += [f"  {names[a]} ~ {names[b]}" for a, b in pairs[:MOST]]
         lines += [f"  and {len(pairs) - MOST} more"] * (len(pairs) > MOST)
         labels = frame["label"].to_numpy()
         apart = (labels[pairs[:, 0]] != labels[pairs[:, 1]]).sum()
-        lines += [f"  {apart} of these pairs have different labels: look at them."] * bool(apart)
+        have, them = ("has", "it") if apart == 1 else ("have", "them")
+        told = f"  {apart} of these pairs {have} different labels: look at {them}."
+        lines += [told] * bool(apart)
     else:
         lines.append("Look-alikes: none.")
     return lines
@@ -192,8 +204,14 @@ def _positive(classes):
         return f"Positive class, whose recall is the sensitivity: {found}."
     return (
         "Positive class, whose recall is the sensitivity: the names do not tell; give CoTCoNet's "
-        f"commands --positive {' or '.join(commandline.quoted(name) for name in classes)}."
+        f"commands {_either(classes)}."
     )
+
+
+def _either(classes):
+    """E.g. "--positive blast (or small)"."""
+    first, second = map(commandline.quoted, classes)
+    return f"--positive {first} (or {second})"
 
 
 def _odd(frame):
@@ -213,40 +231,106 @@ def _odd(frame):
 
 
 def _split(frame):
-    """(lines on the split that a training would make, remedy or "")."""
+    """(lines on the split that a training would make, remedy or "", what is too few or "")."""
     if frame["label"].nunique() < 2:
-        return [], (
+        remedy = (
             f"one class only ({frame['label'].iloc[0]}): a classifier needs two; add pictures of "
             "another class."
         )
+        return [], remedy, ""
     try:
         parts = splits.split(frame)
     except InputError as problem:
-        return [], str(problem)
+        return [], str(problem), ""
     found = splits.audit(frame, parts)
-    counts = pd.crosstab(frame["label"], parts)[
-        [part for part in splits.PARTS if (parts == part).any()]
-    ]
-    lines = ["", found.line, "", *reports.markdown(_named(counts)).splitlines()]
-    return lines, "; ".join(found.failures) + "." * bool(found.failures)
+    table, few = _held(frame, parts)
+    lines = ["", found.line, "", *reports.markdown(table).splitlines()]
+    return lines, "; ".join(found.failures) + "." * bool(found.failures), few
 
 
-def _commands(spec, frame):
-    """The commands to go on with."""
+def _held(frame, parts):
+    """What each part has of each class.
+
+    Returns:
+        (DataFrame of texts, e.g. "150 (1 person)", a row a class; in words, what validation and
+        test have too few of, "" for nothing).
+    """
+    classes = sorted(set(frame["label"]))
+    least = min(SHARE, 0.5 / len(classes))
+    rows, few = {label: {"class": label} for label in classes}, []
+    for part in splits.PARTS:
+        held = frame[(parts == part).to_numpy()]
+        if held.empty:
+            continue
+        small = []
+        for label in classes:
+            own = held[held["label"] == label]
+            people = own["subject"].nunique()
+            known = people and (own["subject"] != "").all()
+            who = f" ({people} {'person' if people == 1 else 'people'})" if known else ""
+            rows[label][part] = f"{len(own)}{who}"
+            if (known and people < PEOPLE) or len(own) < least * len(held):
+                small.append(f"{label} {rows[label][part]}")
+        if small and part != "train":
+            more = f" and {len(small) - MOST} more classes" * (len(small) > MOST)
+            few.append(f"{part} has {', '.join(small[:MOST])}{more} of {len(held)} pictures")
+    return pd.DataFrame(list(rows.values())), "; ".join(few)
+
+
+def _few(frame, few):
+    """(note on a split with too few people or pictures of a class, --folds or "", remedy)."""
+    note = (
+        f"Note: too few people or pictures of a class for one split: {few}. Scores would rest on "
+        "these few, and another split would give others."
+    )
+    count = next((count for count in FOLDS if _whole(frame, count)), "")
+    if not count:
+        remedy = "add people or pictures of the classes that the note names, or leave these out"
+        return f"{note} Nor do folds reach every class: {remedy}.", count, remedy
+    note += f" Cross-validate, so that each picture is tested once: --folds {count}"
+    if count != "official" and _whole(frame, "official"):
+        note += ", or --folds official, the data set's own"
+    if frame["part"].isin(splits.PARTS).any():
+        note += "; the parts that the data names are given up for these"
+    return f"{note}.", count, f"cross-validate, --folds {count}, as the commands above do"
+
+
+def _whole(frame, count):
+    """Whether so many folds can be made and each passes the audit, as a training asks."""
+    try:
+        made = splits.folds(frame, count)
+    except InputError:
+        return False
+    return not any(splits.audit(frame, parts, count=count).failures for parts in made)
+
+
+def _commands(spec, frame, out, count):
+    """The commands to go on with; `out` and the `count` of folds in them unless usual."""
+    usual = out == commandline.ROOT / "out"
     data = f"--data {commandline.quoted(spec)}" + " --skip-bad" * bool(frame.attrs["left_out"])
+    if not usual:
+        data = f"--out {commandline.quoted(str(out))} {data}"
+    fit = f"--profile quick {f'--folds {count} ' * bool(count)}{data}"
+    use = f"--model {'out/runs/RUN' if usual else commandline.quoted(str(out / 'runs' / 'RUN'))}"
+    if not usual:
+        use += f" --out {commandline.quoted(str(out / 'predictions'))}"
     lines = [
-        "Look:     python experiments/contact_sheet.py " + data,
-        "Train:    python experiments/table5.py --paper leukocytenet --rows LeukocyteNet "
-        "--profile quick " + data,
-        "Predict:  python -m leukocytenet.predict --model out/runs/RUN PICTURES --explain gradcam",
+        f"Look:     python experiments/contact_sheet.py {data}",
+        f"Train:    python experiments/table5.py --paper leukocytenet --rows LeukocyteNet {fit}",
+        f"Predict:  python -m leukocytenet.predict {use} PICTURES --explain gradcam",
+    ]
+    classes = sorted(set(frame["label"]))
+    if len(classes) == 2:
+        told = positive.by_name(classes)
+        which = "" if told else f" --positive {commandline.quoted(classes[0])}"
+        lines.append(f"CoTCoNet: python experiments/table5.py --paper cotconet {fit}{which}")
+        lines += [f"  {_either(classes)}: the disease."] * (not told)
+        lines.append(f"Predict:  python -m cotconet.predict {use} PICTURES --explain lime")
+    return [
+        *lines,
         "  quick takes minutes and shows that all works; --profile laptop (hours on a CPU) or "
         "paper (a GPU) makes a result. Training ends with the predict line, RUN filled in.",
     ]
-    if frame["label"].nunique() == 2:
-        lines.insert(
-            2, f"CoTCoNet: python experiments/table5.py --paper cotconet --profile quick {data}"
-        )
-    return lines
 
 
 if __name__ == "__main__":

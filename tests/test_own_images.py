@@ -44,11 +44,11 @@ def test_three_commands_after_the_installation_give_the_first_prediction(tmp_pat
     assert code == 0, out
     train = re.search(r"^Train: +(.*)$", out, re.MULTILINE)[1]
     assert "experiments/table5.py" in train
-    # The same command, in a cheap row, into a folder of the test's own.
+    # The same command, in a cheap row.
     train = train.replace("experiments/", f"{ROOT}/experiments/")
     train = train.replace("--rows LeukocyteNet", "--rows MobileNet")
 
-    code, out = _run(f"{train} --out o", tmp_path)
+    code, out = _run(train, tmp_path)
     assert code == 0, out
     use = re.search(r"^Use MobileNet: (.*) PICTURES$", out, re.MULTILINE)[1]
 

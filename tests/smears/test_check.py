@@ -12,6 +12,9 @@ from PIL import Image
 
 from smears import __main__, check, commandline, copies, drawn, layouts, likeness
 
+# The last line where people are known, but fewer than 15 a class.
+FEW = "Not usable as it is: cross-validate, --folds 3, as the commands above do."
+
 
 @pytest.fixture
 def look(tmp_path, capsys):
@@ -52,15 +55,49 @@ def test_class_folders_are_usable_and_the_commands_name_them(look, fill, tmp_pat
     assert "--paper cotconet" in out  # two classes
     assert "audit: one person's pictures may stand on both sides; nothing else on two sides." in out
     assert "| your pictures with such colours | pictures of a single cell" in out
-    assert "python -m leukocytenet.predict --model out/runs/RUN" in out
+    assert "Note: too few" not in out
+    assert "--folds" not in out
+
+
+def test_each_training_has_its_predict_line(look, fill, tmp_path):
+    _, out, _ = look(fill(tmp_path / "mine", _classes("blast", "normal")))
+    lines = out.splitlines()
+    assert "python -m leukocytenet.predict " in _after(lines, "--paper leukocytenet ")
+    two = _after(lines, "--paper cotconet ")
+    assert two.startswith("Predict:  python -m cotconet.predict ")
+    assert two.endswith(" PICTURES --explain lime")
+    _, out, _ = look(fill(tmp_path / "three", _classes("AML", "CML", "normal")))
+    assert "cotconet" not in out
+
+
+def _after(lines, text):
+    """The line behind the one with a text."""
+    return lines[next(n for n, line in enumerate(lines) if text in line) + 1]
+
+
+def test_the_commands_go_where_the_check_was_sent(look, fill, tmp_path, monkeypatch, capsys):
+    folder = fill(tmp_path / "mine", _classes("blast", "normal"))
+    _, out, _ = look(folder)
+    place = tmp_path / "out"
+    assert out.count(f"--out {place} --data folder:{folder}\n") == 3  # look, train, CoTCoNet
+    use = f"--model {place / 'runs' / 'RUN'} --out {place / 'predictions'} PICTURES"
+    assert out.count(use) == 2
+    monkeypatch.setattr(commandline, "ROOT", tmp_path)
+    __main__.main(["check", str(folder)])
+    out = capsys.readouterr().out
+    assert "--out" not in out
+    assert out.count("--model out/runs/RUN PICTURES") == 2
 
 
 def test_the_positive_of_two_classes_is_told_where_their_names_tell_it(look, fill, tmp_path):
     _, out, _ = look(fill(tmp_path / "mine", _classes("AML", "Healthy")))
     assert "Positive class, whose recall is the sensitivity: AML.\n" in out
     _, out, _ = look(fill(tmp_path / "other", _classes("large blast", "small")))
-    assert "the names do not tell; give CoTCoNet's commands --positive " in out
-    assert commandline.quoted("large blast") + " or small." in out
+    assert "--positive" not in look(tmp_path / "mine")[1]
+    given = f"--positive {commandline.quoted('large blast')}"
+    assert f"the names do not tell; give CoTCoNet's commands {given} (or small).\n" in out
+    assert f"--data folder:{tmp_path / 'other'} {given}\n" in out
+    assert f"\n  {given} (or small): the disease.\n" in out
     _, out, _ = look(fill(tmp_path / "three", _classes("AML", "CML", "Healthy")))
     assert "Positive class" not in out
 
@@ -84,6 +121,77 @@ def test_the_split_is_the_one_that_a_training_makes(look, fill, tmp_path):
     assert (counts.sum(1) == 10).all()
     assert "train 18 / validation 6 / test 6 of 30 images" in out
     assert counts.sum(0).tolist() == [18, 6, 6]
+
+
+@pytest.fixture
+def listed(fill, tmp_path):
+    """Function (dict label -> pictures of each person, parts of the first) -> path of a list."""
+
+    def write(classes, parts=()):
+        part = dict(enumerate(parts))
+        lines = [
+            f"{label}-{person}-{n}.png,{label},{label}-{person},{part.get(person, '')}"
+            for label, people in classes.items()
+            for person, count in enumerate(people)
+            for n in range(count)
+        ]
+        fill(tmp_path / "people", [line.partition(",")[0] for line in lines])
+        path = tmp_path / "people" / "list.csv"
+        path.write_text("\n".join(["path,label,subject,part", *lines]))
+        return path
+
+    return write
+
+
+def test_a_class_of_too_few_people_in_a_part_is_told_with_the_folds_that_help(look, listed):
+    code, out, last = look(listed({"AML": [2] * 20, "normal": [2] * 4 + [14]}))
+    assert (code, last) == (1, FEW)
+    assert "| AML    | 24 (12 people) | 8 (4 people) | 8 (4 people) |" in out
+    assert "| normal | 18 (3 people)  | 2 (1 person) | 2 (1 person) |" in out
+    assert (
+        "Note: too few people or pictures of a class for one split: validation has normal 2 (1 "
+        "person) of 10 pictures; test has normal 2 (1 person) of 10 pictures. Scores would rest"
+    ) in out
+    assert "so that each picture is tested once: --folds 3.\n" in out
+    assert out.count("--profile quick --folds 3 ") == 2
+    assert "Usable as it is" not in out
+
+
+def test_people_enough_in_every_part_are_usable(look, listed):
+    code, out, last = look(listed({"AML": [2] * 20, "normal": [2] * 15}))
+    assert (code, last) == (0, "Usable as it is.")
+    assert "6 (3 people)" in out
+    assert "Note: too few" not in out
+
+
+def test_a_class_of_too_few_pictures_in_a_part_is_told_where_nobody_is_known(look, fill, tmp_path):
+    names = _classes("AML", number=60) + _classes("normal", number=5)
+    code, out, last = look(fill(tmp_path / "mine", names))
+    assert (code, last) == (1, FEW)
+    assert "validation has normal 1 of 13 pictures; test has normal 1 of 13 pictures." in out
+    assert "| normal | 3     | 1          | 1    |" in out
+    many = fill(tmp_path / "many", _classes(*"abcdefghijkl", number=5))  # 1 of 12 in each part
+    assert look(many)[2] == "Usable as it is."
+
+
+def test_folds_that_would_leave_a_part_without_a_class_are_not_advised(look, listed):
+    _, out, last = look(listed({"AML": [2] * 12, "normal": [2] * 4}))
+    assert last == FEW.replace("3", "4")
+    assert out.count("--profile quick --folds 4 ") == 2
+    code, out, last = look(listed({"AML": [1] * 4, "normal": [5, 2, 2]}))
+    told = "add people or pictures of the classes that the note names, or leave these out."
+    assert (code, last) == (1, f"Not usable as it is: {told}")
+    assert f"Nor do folds reach every class: {told}" in out
+    assert "--folds" not in out
+
+
+def test_parts_of_the_data_that_folds_give_up_are_told(look, listed):
+    classes = {"AML": [4] * 5, "normal": [4] * 5}
+    path = listed(classes, ["validation", "test", "train", "train", "train"])
+    _, out, last = look(path)
+    assert last == FEW
+    assert "test has AML 4 (1 person), normal 4 (1 person) of 8 pictures. " in out
+    assert "--folds 3; the parts that the data names are given up for these.\n" in out
 
 
 def test_one_wrapping_folder_names_the_inner_one(look, fill, tmp_path):
@@ -123,7 +231,7 @@ def test_pictures_with_labels_in_a_table_of_other_columns(look, fill, tmp_path):
     look(folder, "--list", str(tmp_path / "l.csv"))
     table = pd.read_csv(tmp_path / "l.csv")
     assert table.columns.tolist() == ["path", "label", "subject"]
-    assert look(tmp_path / "l.csv")[0] == 0
+    assert look(tmp_path / "l.csv")[2] == FEW
 
 
 @pytest.mark.parametrize("folder", ["mine", "mine/inner"])
@@ -165,7 +273,7 @@ def test_a_mask_that_cannot_be_used_is_a_bad_file(look, fill, tmp_path):
     code, out, last = look(folder / "list.csv")
     assert code == 1
     assert f"{folder / '3.png'}: mask {folder / 'm.png'}: empty file" in out
-    assert "mend or remove 1 bad files" in last
+    assert "mend or remove 1 bad file, " in last
 
 
 def test_pictures_without_labels_get_a_list_to_fill_in(look, fill, tmp_path):
@@ -265,8 +373,9 @@ def test_taleqani_reads_the_originals_alone(look, fill, tmp_path):
 def test_c_nmc_gives_the_subjects_of_its_names(look, fill, tmp_path):
     names = [f"fold_{n % 3}/all/UID_{n}_1_1_all.bmp" for n in range(6)]
     names += [f"fold_{n % 3}/hem/UID_H{n}_1_1_hem.bmp" for n in range(6)]
-    code, out, _ = look(fill(tmp_path / "C-NMC", names))
-    assert code == 0
+    _, out, last = look(fill(tmp_path / "C-NMC", names))
+    assert last == FEW
+    assert "--folds 3, or --folds official, the data set's own.\n" in out
     assert "12 subjects" in out
     assert "--data cnmc:" in out
 
@@ -381,8 +490,13 @@ def test_copies_and_look_alikes_are_told(look, fill, tmp_path):
     code, out, _ = look(folder)
     assert code == 0
     assert "1 byte-identical copies" in out
-    assert "Look-alikes: 1 pairs" in out
+    assert "Look-alikes: 1 pair, which a split keeps on one side." in out
     assert "again.bmp" in out
+    with Image.open(folder / "normal" / "2.png") as picture:
+        picture.save(folder / "blast" / "other.bmp")
+    _, out, _ = look(folder)
+    assert "Look-alikes: 2 pairs, " in out
+    assert "  1 of these pairs has different labels: look at it." in out
 
 
 def test_spaces_and_other_letters_in_names(look, fill, tmp_path):
@@ -450,8 +564,8 @@ def test_nothing_is_written_into_the_folder(look, fill, tmp_path):
 def test_people_of_two_classes_stand_on_one_side(look, fill, tmp_path):
     for label, people in (("blast", range(8)), ("normal", range(1, 10))):
         fill(tmp_path / "mine" / label, [f"patient{p}/{n}.png" for p in people for n in range(2)])
-    code, out, _ = look(tmp_path / "mine")
-    assert code == 0
+    _, out, last = look(tmp_path / "mine")
+    assert last == FEW
     assert "10 known subjects; audit: nothing on two sides" in out
     assert "7 of these names stand in several class folders" in out
 
@@ -467,8 +581,8 @@ def _people(name, count):
 
 
 def test_the_same_people_in_each_class_folder_are_not_taken_for_classes(look, fill, tmp_path):
-    code, out, _ = look(fill(tmp_path / "mine", _people("patient", 8)))
-    assert code == 0
+    _, out, last = look(fill(tmp_path / "mine", _people("patient", 8)))
+    assert last == FEW
     assert "(AML, normal), in each the same 8 folders (patient0" in out
     assert "classes: 2, 8 subjects" in out
 
@@ -600,8 +714,8 @@ def test_folders_of_dates_are_passed_over_on_the_way_to_people(look, fill, tmp_p
         for person in range(number, 4 + number)  # three come twice
         for n in range(2)
     ]
-    code, out, _ = look(fill(tmp_path / "mine", names))
-    assert code == 0
+    _, out, last = look(fill(tmp_path / "mine", names))
+    assert last == FEW
     assert "classes: 2, 10 subjects" in out
     assert f"--data folder:{tmp_path / 'mine'}" in out
 
