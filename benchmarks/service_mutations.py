@@ -49,6 +49,8 @@ def samples():
         "bmp": (picture, "BMP", {}), "bmp-palette": (picture.quantize(16), "BMP", {}),
         "tiff": (picture, "TIFF", {}), "tiff-16": (grey16, "TIFF", {}),
         "tiff-exif": (picture, "TIFF", {"exif": exif}),
+        "tiff-big": (picture, "TIFF", {"big_tiff": True}),
+        "tiff-strips": (picture, "TIFF", {"compression": "packbits", "strip_size": 120}),
         "tiff-lzw": (picture, "TIFF", {"compression": "tiff_lzw"}),
         "tiff-deflate": (picture, "TIFF", {"compression": "tiff_adobe_deflate"}),
         "tiff-jpeg": (picture, "TIFF", {"compression": "jpeg"}),

@@ -5,11 +5,20 @@ import os
 import re
 import stat
 import warnings
+from operator import index
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL import (
+    ExifTags,
+    Image,
+    ImageOps,
+    TiffImagePlugin,
+    TiffTags,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from smears import InputError
 
@@ -21,6 +30,9 @@ MAX_BYTES = 1_000_000_000
 
 # A TIFF of one pixel's width can have a strip for each of its millions of rows.
 MAX_SIDE = 50_000
+
+# Bytes of the numbers that say where a TIFF's strips or tiles lie.
+PLACES = {TiffTags.SHORT: 2, TiffTags.LONG: 4, TiffTags.LONG8: 8}
 
 # Pillow opens more, among them EPS, for which it starts a program. Named ones it does not look
 # for by itself: the two whose modules are imported above.
@@ -68,8 +80,8 @@ def decode(source, most=MAX_PIXELS):
 
     Raises:
         BadImage: not an image of `FORMATS`, truncated, more than one frame, over `most` pixels,
-            `MAX_SIDE` or `MAX_BYTES`, pixels that are no integers of up to 16 bits, or a path of
-            something that is no file, as a pipe.
+            `MAX_SIDE` or `MAX_BYTES`, more strips or tiles than its pixels need, pixels that are no
+            integers of up to 16 bits, or a path of something that is no file, as a pipe.
         OSError: the file cannot be read (missing, permissions).
     """
     return describe(source, most)[0]
@@ -85,14 +97,10 @@ def describe(source, most=MAX_PIXELS):
             # Pillow warns of odd metadata, and of bombs from 89 million pixels on; our own limit
             # below decides.
             warnings.filterwarnings("ignore", module=r"PIL\.")
+            if content[:2] in (b"II", b"MM"):
+                _check_tiff(content, most)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > most:
-                    raise BadImage(
-                        f"{width} x {height} pixels, more than {most:,}: cut it into fields"
-                    )
-                if max(width, height) > MAX_SIDE:
-                    raise BadImage(f"{width} x {height} pixels: a side of more than {MAX_SIDE:,}")
+                _check_size(*image.size, most)
                 if image.format in ("JPEG", "MPO") and _many_scans(content):
                     raise BadImage(f"more than {MAX_SCANS} scans: save it as an ordinary JPEG")
                 # Asked first, for to count the frames of a large GIF takes seconds.
@@ -117,6 +125,50 @@ def describe(source, most=MAX_PIXELS):
     except Exception as problem:
         # Damaged headers make Pillow raise anything: TypeError, struct.error, KeyError, ...
         raise BadImage(f"not a whole image ({str(problem) or type(problem).__name__})") from problem
+
+
+def _check_size(width, height, most):
+    if width * height > most:
+        raise BadImage(f"{width} x {height} pixels, more than {most:,}: cut it into fields")
+    if max(width, height) > MAX_SIDE:
+        raise BadImage(f"{width} x {height} pixels: a side of more than {MAX_SIDE:,}")
+
+
+def _check_tiff(content, most):
+    """Raise BadImage for a TIFF that is too large, or has strips or tiles beyond its pixels.
+
+    Pillow keeps 250 bytes of each while it opens the file, before its size can be asked for.
+    """
+    size = TiffImagePlugin.IMAGEWIDTH, TiffImagePlugin.IMAGELENGTH
+    try:
+        tags = _directory(content)
+        width, height = (index(tags[tag]) for tag in size)
+        apart = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    except Exception:
+        return  # Pillow stumbles over the same, and it is told why.
+    _check_size(width, height, most)
+    # A strip has at least a row, a tile 16 x 16 pixels, of one channel where these lie apart.
+    channels = TiffImagePlugin.MAX_SAMPLESPERPIXEL if apart else 1
+    for tag, needed in (
+        (TiffImagePlugin.STRIPOFFSETS, height),
+        (TiffImagePlugin.TILEOFFSETS, -(-width // 16) * -(-height // 16)),
+    ):
+        # As bytes: asked for in public, each becomes a number, which takes 36 of them.
+        places = tags._tagdata.get(tag, b"")
+        count = len(places) // PLACES.get(tags.tagtype.get(tag), 1)
+        if count > needed * channels:
+            raise BadImage(
+                f"{count:,} strips or tiles in {width} x {height} pixels: save it as PNG"
+            )
+
+
+def _directory(content):
+    """The first directory in a TIFF's bytes as Pillow reads it; damaged ones raise anything."""
+    file = io.BytesIO(content)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if content[2] == 43 else 8))
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
 
 
 def _many_scans(content):
@@ -188,12 +240,9 @@ def read_mask(source):
 
 def _unknown(content):
     """Why Pillow opens no picture of these bytes, which it does not say: a TIFF of odd pixels?"""
-    file = io.BytesIO(content)
     try:
         with warnings.catch_warnings(action="ignore"):
-            tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-            file.seek(tags.next)
-            tags.load(file)
+            tags = _directory(content)
             bits = tags[TiffImagePlugin.BITSPERSAMPLE]
             if 3 in tags.get(TiffImagePlugin.SAMPLEFORMAT, ()):
                 return FLOAT

@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 
+import bombs
 import cv2
 import numpy as np
 import pytest
@@ -267,6 +268,30 @@ def test_formats_for_which_pillow_starts_programs_are_no_images():
 def test_a_side_that_no_picture_has_is_refused():
     with pytest.raises(images.BadImage, match="1 x 60000 pixels: a side of more than 50,000"):
         images.decode(_encoded(Image.new("L", (1, 60_000))))
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(
+    ("tag", "unit"), [(bombs.STRIPS, "H"), (bombs.STRIPS, "B"), (bombs.TILES, "L")]
+)
+def test_a_small_tiff_of_a_million_strips_is_refused_at_once(tag, unit, big):
+    content = bombs.tiff(1_000_000, tag, unit, big=big)
+    began = time.perf_counter()
+    with pytest.raises(images.BadImage, match="1,000,000 strips or tiles in 16 x 16 pixels"):
+        images.decode(content)
+    assert time.perf_counter() - began < 0.5
+    with pytest.raises(images.BadImage, match="1 x 4000000 pixels: a side of more than 50,000"):
+        images.decode(bombs.tiff(1_000_000, tag, unit, (1, 4_000_000), big=big))
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(("tag", "most"), [(bombs.STRIPS, 64), (bombs.TILES, 16)])
+def test_a_tiff_may_have_a_strip_for_each_row_and_a_tile_for_16_x_16_pixels(tag, most, big):
+    assert images.decode(bombs.tiff(most, tag, size=(64, 64), big=big)).shape == (64, 64, 3)
+    apart = bombs.tiff(3 * most, tag, size=(64, 64), channels=3, big=big)
+    assert images.decode(apart).shape == (64, 64, 3)
+    with pytest.raises(images.BadImage, match=f"{most + 1} strips or tiles in 64 x 64 pixels"):
+        images.decode(bombs.tiff(most + 1, tag, size=(64, 64), big=big))
 
 
 def _with_scans(content, count):

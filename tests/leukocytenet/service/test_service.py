@@ -8,6 +8,7 @@ import tempfile
 import threading
 import zlib
 
+import bombs
 import numpy as np
 import pytest
 from PIL import Image
@@ -285,6 +286,7 @@ def test_files_that_are_no_pictures_are_refused_with_the_reason(client, encoded)
         (jpeg[:-20], "not a whole image"),
         (_bomb(12_000, 12_000), "12000 x 12000 pixels, more than 16,000,000"),
         (_bomb(4_100, 4_000), "more than 16,000,000"),
+        (bombs.tiff(1_000_000), "1,000,000 strips or tiles in 16 x 16 pixels"),
         (film.getvalue(), "more than one frame"),
     ):
         assert reason in _refused(_predict(client, ("cell.png", content)), 422)
