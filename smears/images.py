@@ -50,6 +50,11 @@ MAX_MARKERS = 10_000  # ordinary ones have ten, with large metadata some hundred
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 SCAN, END = 0xDA, 0xD9
 
+# Pillow joins the Exif segments of a JPEG one by one, so that thousands take minutes. Pictures have
+# one, and one in each further frame; more where it is longer than 64 kB.
+MAX_EXIF = 64
+EXIF = b"Exif\0\0"
+
 # What 12-bit cameras write into 16 bits comes out at 0 to 16.
 DARKEST = 16
 DARK = "nearly black: if its values have 12 bits, rescale them to 16"
@@ -80,8 +85,9 @@ def decode(source, most=MAX_PIXELS):
 
     Raises:
         BadImage: not an image of `FORMATS`, truncated, more than one frame, over `most` pixels,
-            `MAX_SIDE` or `MAX_BYTES`, more strips or tiles than its pixels need, pixels that are no
-            integers of up to 16 bits, or a path of something that is no file, as a pipe.
+            `MAX_SIDE` or `MAX_BYTES`, more strips or tiles than its pixels need, more than
+            `MAX_SCANS` scans or `MAX_EXIF` Exif segments, pixels that are no integers of up to 16
+            bits, or a path of something that is no file, as a pipe.
         OSError: the file cannot be read (missing, permissions).
     """
     return describe(source, most)[0]
@@ -99,6 +105,8 @@ def describe(source, most=MAX_PIXELS):
             warnings.filterwarnings("ignore", module=r"PIL\.")
             if content[:2] in (b"II", b"MM"):
                 _check_tiff(content, most)
+            if content[:2] == b"\xff\xd8" and content.count(EXIF) > MAX_EXIF:
+                raise BadImage(f"more than {MAX_EXIF} Exif segments: save it as an ordinary JPEG")
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _check_size(*image.size, most)
                 if image.format in ("JPEG", "MPO") and _many_scans(content):

@@ -26,3 +26,9 @@ def tiff(count, tag=STRIPS, unit="H", size=(16, 16), channels=1, big=False):
     directory = b"".join(struct.pack(entry, *line) for line in lines)
     places = struct.pack(f"<{unit}", len(head)) * count
     return head + struct.pack(length, len(lines)) + directory + bytes(8) + places + bytes(3 * 64**2)
+
+
+def exif_segments(content, count, size=1):
+    """A JPEG's bytes with so many further Exif segments, each of so many bytes."""
+    segment = b"\xff\xe1" + struct.pack(">H", 8 + size) + b"Exif\0\0" + bytes(size)
+    return content[:2] + segment * count + content[2:]

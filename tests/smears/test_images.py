@@ -330,6 +330,24 @@ def test_a_jpeg_with_millions_of_markers_is_refused_at_once(filling):
     assert time.perf_counter() - began < 0.5
 
 
+def test_a_jpeg_of_thousands_of_exif_segments_is_refused_at_once():
+    content = _encoded(Image.fromarray(PICTURE), "JPEG")
+    bomb = bombs.exif_segments(content, 50_000, 90)
+    began = time.perf_counter()
+    with pytest.raises(images.BadImage, match="more than 64 Exif segments"):
+        images.decode(bomb)
+    assert time.perf_counter() - began < 0.5
+
+
+def test_a_jpeg_may_have_its_exif_in_several_segments():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = _encoded(Image.fromarray(PICTURE), "JPEG", exif=exif)
+    assert images.decode(bombs.exif_segments(content, 63, 65_000)).any()
+    with pytest.raises(images.BadImage, match="more than 64 Exif segments"):
+        images.decode(bombs.exif_segments(content, 64, 65_000))
+
+
 def test_a_lower_limit_of_pixels_can_be_asked_for():
     content = _encoded(Image.fromarray(PICTURE))
     assert images.decode(content, 192).shape == (12, 16, 3)

@@ -287,6 +287,7 @@ def test_files_that_are_no_pictures_are_refused_with_the_reason(client, encoded)
         (_bomb(12_000, 12_000), "12000 x 12000 pixels, more than 16,000,000"),
         (_bomb(4_100, 4_000), "more than 16,000,000"),
         (bombs.tiff(1_000_000), "1,000,000 strips or tiles in 16 x 16 pixels"),
+        (bombs.exif_segments(jpeg, 20_000), "more than 64 Exif segments"),
         (film.getvalue(), "more than one frame"),
     ):
         assert reason in _refused(_predict(client, ("cell.png", content)), 422)
