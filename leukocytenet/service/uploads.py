@@ -10,6 +10,7 @@ import flask
 import numpy as np
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
+from leukocytenet.service.worker import PATIENCE, Busy
 from smears import images
 
 MAX_BYTES = 20_000_000  # of a request
@@ -98,11 +99,17 @@ def read(file):
 
     Args:
         file: (name, bytes).
+
+    Raises:
+        Busy: other requests' pictures are decoded all the while.
     """
     title, content = file
+    if not _decoding.acquire(timeout=PATIENCE):
+        raise Busy(30)
     try:
-        with _decoding:
-            picture, note = images.describe(content, MAX_PIXELS)
+        picture, note = images.describe(content, MAX_PIXELS)
     except images.BadImage as problem:
         return Upload(title, problem=str(problem))
+    finally:
+        _decoding.release()
     return Upload(title, picture, note)

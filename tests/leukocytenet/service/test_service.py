@@ -168,6 +168,19 @@ def test_a_second_long_explanation_is_sent_away_while_one_is_computed(classifier
     assert answers[0].status_code == 200
 
 
+def test_requests_are_sent_away_while_others_pictures_are_decoded_for_too_long(
+    client, encoded, monkeypatch
+):
+    monkeypatch.setattr(uploads, "PATIENCE", 0.1)
+    monkeypatch.setattr(uploads, "_decoding", threading.BoundedSemaphore(1))
+    with uploads._decoding:
+        for answer in (_predict(client, ("a", encoded())), _explain(client, encoded())):
+            assert "try again" in _refused(answer, 503)
+            assert int(answer.headers["Retry-After"]) >= 1
+    for content, status in ((encoded(), 200), (b"x", 422), (encoded(), 200)):
+        assert _predict(client, ("a", content)).status_code == status  # each gives its place back
+
+
 def test_what_is_known_of_the_model_and_its_health(client):
     model = client.get("/api/model").json
     assert model["classes"] == list(CLASSES)
