@@ -361,6 +361,35 @@ def test_bodies_that_are_too_large_or_no_form_are_refused(client):
     _refused(client.post("/api/explain", data=long), 413)
 
 
+PICTURE = b'Content-Disposition: form-data; name="images"; filename="a.png"\r\n\r\nx\r\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "parts", "reason"),
+    [
+        ("predict", [b'Content-Disposition: form-data; filename="a.png"\r\n\r\nx\r\n'],
+         "A part of the form has no field name: give images."),
+        ("explain", [PICTURE, b"Content-Disposition: form-data\r\n\r\nx\r\n"],
+         "no field name: give image, method, class."),
+        ("predict", [PICTURE.replace(b"a.png", "Zellen-ä.png".encode("latin-1"))],
+         "cannot be read: file names must be UTF-8."),
+        ("predict", [PICTURE, PICTURE.replace(b"a.png", b"\xff.png")],
+         "cannot be read: file names must be UTF-8."),
+        ("predict", [b"Content-Type: image/png\r\n\r\nx\r\n"], "cannot be read: it is empty"),
+        ("predict", [b'Content-Disposition: form-data; name="images"\r\n\r\ncell.png\r\n'],
+         'a file, not a text, in the field "images", e.g. with curl -F "images=@cell.png".'),
+        ("predict", [PICTURE, b'Content-Disposition: form-data; name="images"\r\n\r\nx\r\n'],
+         'a file, not a text, in the field "images"'),
+        ("explain", [PICTURE.replace(b"images", b"image"), PICTURE.replace(b"images", b"method")],
+         'a text, not a file, in the field "method".'),
+    ],
+)  # fmt: skip
+def test_forms_that_are_written_wrongly_are_refused_with_what_is_wrong(client, path, parts, reason):
+    body = b"".join(b"--x\r\n" + part for part in parts) + b"--x--\r\n"
+    answer = client.post(f"/api/{path}", data=body, content_type="multipart/form-data; boundary=x")
+    assert reason in _refused(answer, 400)
+
+
 def test_nothing_that_is_uploaded_touches_the_disk(client, encoded, monkeypatch):
     large = encoded(size=(1000, 900), kind="BMP")
     assert len(large) > 2_000_000
