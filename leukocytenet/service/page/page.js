@@ -59,6 +59,9 @@ function add(files) {
     find(shown, ".remove").setAttribute("aria-label", `Remove ${file.name}`);
     find(shown, ".remove").addEventListener("click", () => {
       queue = queue.filter((entry) => entry.shown !== shown);
+      // With its button the keyboard would lose its place.
+      const near = shown.nextElementSibling || shown.previousElementSibling;
+      (near ? find(near, ".remove") : document.getElementById("files")).focus();
       shown.remove();
       tell();
     });
@@ -113,6 +116,7 @@ async function predict(file, shown) {
   find(shown, "figcaption").textContent = notes.join(", ");
   for (const text of result.warnings) find(shown, ".warnings").append(element("li", text));
   bars(find(shown, ".bars"), result.probabilities);
+  uncalibrated(find(shown, ".own"), result.probabilities);
   await explanations(file, shown, result);
 }
 
@@ -124,9 +128,14 @@ function bars(list, ranked) {
     bar.style.width = percent(entry.probability, 2);
     track.append(bar);
     line.append(element("span", entry.class), element("span", percent(entry.probability), "value"), track);
-    line.title = `uncalibrated ${percent(entry.uncalibrated)}`;
     list.append(line);
   }
+}
+
+// The network's own probabilities, where calibration changes what is shown.
+function uncalibrated(place, ranked) {
+  place.hidden = ranked.every((entry) => percent(entry.uncalibrated) === percent(entry.probability));
+  for (const entry of ranked) row(find(place, "dl"), entry.class, percent(entry.uncalibrated));
 }
 
 function explanations(file, shown, result) {

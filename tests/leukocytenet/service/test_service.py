@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 import struct
 import tempfile
 import threading
@@ -204,6 +205,18 @@ def test_the_page_takes_nothing_from_elsewhere_and_no_script_in_its_text(client)
         assert "style=" not in text
         assert " onclick" not in text
         assert "innerHTML" not in text
+
+
+def test_what_the_page_says_reaches_keyboards_touch_and_screen_readers(client):
+    """As far as can be told without a browser; test_service_browser.py uses the page in one."""
+    page, script = client.get("/").text, client.get("/page.js").text
+    # A name of its own: "Waiting" or "Computing" beside it.
+    assert re.search(r"<label[^>]*><progress></progress><span>\w+</span></label>", page)
+    assert page.count("<progress") == 1
+    # A title shows itself to the mouse alone.
+    assert ".title" not in script
+    assert " title=" not in page
+    assert "<summary>Uncalibrated probabilities</summary>" in page
 
 
 @pytest.mark.parametrize("path", ["/", "/api/model", "/health", "/none", "/api/predict"])

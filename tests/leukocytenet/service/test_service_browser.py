@@ -160,6 +160,12 @@ def test_pictures_are_chosen_answered_and_explained_and_bad_ones_named(
     assert values == sorted(values, reverse=True)
     assert sum(values) == pytest.approx(100, abs=0.2)
     assert "not an image" in second.text
+    own = first.find_element("css selector", ".own")
+    own.find_element("css selector", "summary").click()
+    shown = own.text.split("\n")[1:]
+    assert set(shown[::2]) == names
+    assert sum(float(value.rstrip("%")) for value in shown[1::2]) == pytest.approx(100, abs=0.2)
+    own.find_element("css selector", "summary").click()
     overlay = first.find_element("css selector", ".overlay")
     _wait(browser, lambda _: overlay.is_displayed())
     natural = browser.execute_script("return arguments[0].naturalWidth", overlay)
@@ -228,6 +234,7 @@ def test_pictures_added_before_the_model_is_known_are_explained_too(browser, por
         _all(browser, "#files")[0].send_keys(run[1]["path"].iloc[0])
         _wait(browser, lambda _: _all(browser, "article"))
         assert _all(browser, ".wait")[0].text == "Waiting"
+        assert _all(browser, "progress")[0].accessible_name == "Waiting"
         assert _all(browser, "#state")[0].text == "1 to go."
         browser.execute_script("release()")
         _wait(browser, lambda _: _all(browser, ".overlay")[0].is_displayed())
@@ -268,3 +275,17 @@ def test_the_whole_page_is_used_by_keyboard(browser, port, run):
     ActionChains(browser).send_keys("\ue004").send_keys("\ue014").perform()  # Tab, right
     assert browser.switch_to.active_element.get_attribute("value") == "65"
     assert float(_all(browser, ".overlay")[0].value_of_css_property("opacity")) == 0.65
+
+
+def test_the_keyboard_keeps_its_place_when_pictures_are_removed(browser, port, run):
+    browser.get(f"http://127.0.0.1:{port}/")
+    _all(browser, "#files")[0].send_keys("\n".join(run[1]["path"].iloc[:3]))
+    _wait(browser, lambda _: len(_all(browser, ".remove")) == 3)
+    first, second, third = _all(browser, ".remove")
+    first.send_keys(" ")
+    assert browser.switch_to.active_element == second
+    third.send_keys(" ")
+    assert browser.switch_to.active_element == second
+    second.send_keys(" ")
+    assert browser.switch_to.active_element.get_attribute("id") == "files"
+    assert not _all(browser, "article")
