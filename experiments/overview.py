@@ -3,25 +3,58 @@
 import argparse
 import re
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from cotconet.comparison_figure import TABLES
 from smears import InputError, colour, published, reports
 from smears.commandline import place
 from smears.ending import exits
 
 RESULTS = Path(__file__).parent / "results"
-OURS, OTHERS, COLOUR_ONLY, PUBLISHED = "#0072B2", "#404040", "#D55E00", "#8c8c8c"
+# Okabe and Ito's colours, which colour-blind readers can tell apart, and a form for each.
+OURS, OTHERS, COLOUR_ONLY = ("#0072B2", "o"), ("#404040", "s"), ("#D55E00", "^")
+CHANCE = "#7f7f7f"
+START = 0.3  # of the accuracies; what lies below is an arrow
+NAMES = {
+    "allidb1": "ALL-IDB1", "allidb1-healthy": "healthy of ALL-IDB1", "allidb2": "ALL-IDB2",
+    "allidb2-healthy": "healthy of ALL-IDB2", "ash": "ASH", "bloodmnist": "BloodMNIST",
+    "cnmc": "C-NMC 2019", "pbc": "PBC", "pbc-immature": "PBC, immature against mature",
+    "snam": "SN-AM", "taleqani": "Taleqani", "zheng": "Zheng et al.",
+}  # fmt: skip
+KINDS = {("leukocytenet", 4): "ablation", ("leukocytenet", 5): "baselines"}
 CELL = re.compile(r"([\d.]+) \((?:([\d.]+)–([\d.]+)|–)\)")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one table says.
+
+    Args:
+        paper: name of the network whose table it is. title: the data. note: how it was tested.
+        chance: share of the most frequent class of the test pictures; None where no stored split
+            tells it.
+        rows: list of (label, seeds, published or None, ours, low, high), accuracies as shares of
+            1; seeds is "" but where a row has fewer than others, "(1 seed)".
+    """
+
+    paper: str
+    title: str
+    note: str
+    chance: float | None
+    rows: list
 
 
 def main(argv=None):
     """Read the tables, draw them, write the picture."""
     parser = argparse.ArgumentParser(
         description="Draw the accuracies of every table below a folder of results, each with its "
-        "95% interval, beside what six colour numbers reach and what the papers publish of their "
-        "own pictures. Tables of the quick profile are left out. Nothing is trained.",
+        "95% interval, beside what the most frequent class and six colour numbers reach and, where "
+        "the pictures are of the set that a paper's table is of, what it publishes. Tables of the "
+        "quick profile are left out. Nothing is trained.",
         epilog="Example:  --results out",
     )
     parser.add_argument(
@@ -41,104 +74,170 @@ def main(argv=None):
                 "experiments/table5.py --data NAME:PATH --out FOLDER."
             )
         path = place(options.out or options.results) / "overview.png"
-        draw(panels).savefig(path, dpi=110)
+        draw(panels).savefig(path, dpi=150)
     print(f"Written: {path}")
 
 
 def read(folder):
-    """Panels: list of (title, rows).
+    """List of `Panel`, LeukocyteNet's first. Tables are searched below the folder.
+
+    Tables without any row of ours, and those of the quick profile, are left out.
+    """
+    paths = sorted(folder.glob("**/tables/*_table[245]_*.csv"))
+    paths = [path for path in paths if "_quick" not in path.name]
+    panels = map(_read, sorted(paths, key=lambda path: path.name.startswith("cotconet")))
+    return [panel for panel in panels if panel]
+
+
+def _read(path):
+    """The Panel of a table, or None where nothing was measured."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    ours = next((name for name in table if name.lower().endswith("accuracy ours (95% ci)")), "")
+    table = table[table[ours].str.fullmatch(CELL)] if ours else table[:0]
+    if table.empty:
+        return None
+    package, number = path.stem.split("_")[0], int(path.stem.split("_")[1][-1])
+    data, tested = table.iloc[0]["data"], int(table.iloc[0]["n test"])
+    caption = path.with_suffix(".md")
+    if not caption.exists():
+        raise InputError(f"{caption} not found: it tells the seeds of {path.name}. Make both anew.")
+    told = caption.read_text(encoding="utf-8")
+    seeds, fewer = _seeds(told)
+    title = " + ".join(NAMES.get(name, name) for name in data.split(" + "))
+    if folds := re.search(r"Cross-validation in (.+ folds by \w+)", told):
+        title += f", {folds[1].replace('subject', 'person')}"
+    if (package, number) in KINDS:
+        title += f": {KINDS[package, number]}"
+    classes = re.search(r"(\d+) classes", told)[1]
+    note = f"{classes} classes, {tested} pictures, {seeds} seed{'s' * (seeds > 1)}"
+    note += " unless said" if fewer else ""
+    # LeukocyteNet's ten classes are no public set, so that no table can be of its pictures.
+    own = package == "cotconet" and TABLES.get(data) == number
+    scale = 100 if package == "leukocytenet" else 1
+    rows = [_row(cells, ours, scale, fewer, own) for _, cells in table.iterrows()]
+    return Panel(published.load(package).name, title, note, _chance(path, tested), rows)
+
+
+def _seeds(told):
+    """(number of seeds of a table's rows, {row of fewer: text}), from its caption."""
+    count, fewer = re.search(r"; seeds: (\d+)(?: \((.+)\))?; trained on", told).groups()
+    pairs = [row.rsplit(": ", 1) for row in fewer.split("; ")] if fewer else []
+    return int(count), {row: f"({n}\u00a0seed{'s' * (n != '1')})" for row, n in pairs}
+
+
+def _row(cells, column, scale, fewer, own):
+    """A row as in `Panel`."""
+    label = cells.iloc[0]
+    found = CELL.fullmatch(cells[column])
+    value, low, high = (float(x or found[1]) / scale for x in found.groups())
+    stated = re.match(r"[\d.]+", cells[column.replace("ours (95% CI)", "published")]) if own else ""
+    return (
+        label,
+        fewer.get(label, ""),
+        float(stated[0]) / scale if stated else None,
+        value,
+        low,
+        high,
+    )
+
+
+def _chance(path, tested):
+    """Share of the most frequent class in the test part of the split beside a table, or None.
 
     Args:
-        folder: tables are searched below it.
-
-    Returns:
-        rows: list of (label, published or None, ours, low, high), as shares of 1. Tables without
-        any row of ours, and those of the quick profile, are left out.
+        path: of the table. tested: its number of test pictures, which tells splits apart.
     """
-    panels = []
-    paths = sorted(folder.glob("**/tables/*_table[245]_*.csv"))
-    for path in sorted(paths, key=lambda path: path.name.startswith("cotconet")):
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        ours = [name for name in table if name.lower().endswith("accuracy ours (95% ci)")]
-        if not ours or "_quick" in path.name:
-            continue
-        scale = 100 if path.name.startswith("leukocytenet") else 1
-        rows = [row for _, cells in table.iterrows() if (row := _row(cells, ours[0], scale))]
-        if rows:
-            paper, number, *_ = path.stem.split("_")
-            name = published.load(paper).name
-            shown = table[table[ours[0]].str.fullmatch(CELL)].iloc[0]
-            title = f"{name}, Table {number[-1]}: {shown['data']}, {shown['n test']} pictures"
-            panels.append((title, rows))
-    return panels
-
-
-def _row(cells, column, scale):
-    """(label, published, ours, low, high) of a table's row, or None where nothing was measured."""
-    found = CELL.fullmatch(cells[column])
-    if not found:
-        return None
-    value, low, high = (float(x or found[1]) / scale for x in found.groups())
-    stated = re.match(r"[\d.]+", cells[column.replace("ours (95% CI)", "published")])
-    return cells.iloc[0], stated and float(stated[0]) / scale, value, low, high
+    parts, shares = {}, set()
+    for split in (path.parent.parent / "splits").glob("*.csv"):
+        # The folds of one split test each picture once.
+        parts.setdefault(re.sub(r"fold-\d+", "fold", split.name), []).append(pd.read_csv(split))
+    for split in map(pd.concat, parts.values()):
+        counts = split.loc[split["part"] == "test", "label"].value_counts()
+        if counts.sum() == tested:
+            shares.add(counts.max() / tested)
+    return shares.pop() if len(shares) == 1 else None
 
 
 def draw(panels):
-    """The picture: matplotlib figure, two panels side by side."""
+    """The picture: matplotlib figure, a column a paper."""
     plt = reports.pyplot()
-    heights = [max(len(a[1]), len(b[1])) + 1.4 for a, b in _pairs(panels)]
-    figure, axes = plt.subplots(
-        len(heights), 2, figsize=(11, 0.33 * sum(heights) + 0.6), squeeze=False, sharex=True,
-        height_ratios=heights, layout="constrained",
-    )  # fmt: skip
-    for axis, (title, rows) in zip(axes.flat, panels, strict=False):
-        _panel(axis, title, rows)
-    for axis in axes.flat[len(panels) :]:
-        axis.axis("off")
-    figure.supxlabel("accuracy on test pictures, with 95% interval", fontsize=9)
-    marks = [
-        plt.Line2D([], [], marker="o", color=color, label=label)
-        for color, label in (
+    papers = list(dict.fromkeys(panel.paper for panel in panels))
+    columns = [[panel for panel in panels if panel.paper == paper] for paper in papers]
+    heights = [[len(panel.rows) + 2.4 for panel in column] for column in columns]
+    figure = plt.figure(
+        figsize=(4.9 * len(papers), 0.3 * max(map(sum, heights)) + 1.2), layout="constrained"
+    )
+    sides = figure.subfigures(1, len(papers), squeeze=False)[0]
+    for side, paper, column, ratios in zip(sides, papers, columns, heights, strict=True):
+        side.suptitle(paper, fontsize=12, weight="bold")
+        axes = side.subplots(len(column), 1, squeeze=False, height_ratios=ratios)[:, 0]
+        for axis, panel in zip(axes, column, strict=True):
+            _panel(axis, panel)
+        axes[-1].set_xlabel("accuracy on test pictures, with 95% interval", fontsize=9)
+    handles = [
+        plt.Line2D([], [], color=color, marker=form, label=label)
+        for (color, form), label in (
             (OURS, "the paper's own network"), (OTHERS, "others"),
             (COLOUR_ONLY, "colour statistics only"),
         )
     ]  # fmt: skip
-    grey = plt.Line2D([], [], marker="D", ls="", ms=4, mfc="none", color=PUBLISHED)
-    grey.set_label("published, of the paper's own pictures")
-    figure.legend(handles=[*marks, grey], loc="outside upper center", ncols=4, frameon=False)
+    handles.append(
+        plt.Line2D([], [], color=CHANCE, ls="--", label="always the most frequent class")
+    )
+    if any(row[2] is not None for panel in panels for row in panel.rows):
+        handles.append(plt.Line2D([], [], ls="", label="published, on the whole set", **_diamond()))
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
-def _pairs(panels):
-    """Panels two by two; the last one beside an empty one where they are odd."""
-    padded = [*panels, ("", [])][: 2 * -(-len(panels) // 2)]
-    return list(zip(padded[::2], padded[1::2], strict=True))
+def _diamond():
+    """How published figures look: hollow, so that a dot beneath is seen."""
+    return {"marker": "D", "ms": 7, "mfc": "none", "mec": "black", "mew": 1.1}
 
 
-def _panel(axis, title, rows):
-    axis.set_title(title, fontsize=10, loc="left")
-    for line, (label, stated, value, low, high) in enumerate(rows):
-        color = OTHERS
+def _panel(axis, panel):
+    axis.set_title(panel.title, fontsize=9.5, loc="left", pad=17)
+    axis.annotate(
+        panel.note, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points",
+        fontsize=8.5, color="#505050",
+    )  # fmt: skip
+    for line, (label, _, stated, value, low, high) in enumerate(panel.rows):
+        color, form = OTHERS
         if label in colour.CLASSIFIERS:
-            color = COLOUR_ONLY
-        elif label.startswith(title.split(",")[0]):
-            color = OURS
+            color, form = COLOUR_ONLY
+        elif label.startswith(panel.paper):
+            color, form = OURS
         error = [[max(value - low, 0)], [max(high - value, 0)]]
-        axis.errorbar(value, line, xerr=error, fmt="o", color=color, ms=5, capsize=2)
+        axis.errorbar(value, line, xerr=error, fmt=form, color=color, ms=5, capsize=2)
+        if low < START:
+            axis.plot(START, line, "<", color=color, ms=6, clip_on=False, gid="below")
+        if value < START:
+            axis.text(START + 0.02, line, f"{value:.2f}", va="center", fontsize=8, color=color)
         if stated is not None:
-            axis.plot(stated, line, "D", ms=4, mfc="none", color=PUBLISHED, zorder=0)
-    axis.set_yticks(range(len(rows)), [_short(label) for label, *_ in rows], fontsize=8)
-    axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.set_xlim(0, 1.02)
-    axis.tick_params(labelbottom=True, labelsize=8)
+            axis.plot(stated, line, ls="", zorder=5, gid="published", **_diamond())
+    if panel.chance is not None:
+        _mark_chance(axis, panel.chance)
+    axis.set_yticks(range(len(panel.rows)), [_short(*row[:2]) for row in panel.rows], fontsize=8.5)
+    axis.set_ylim(len(panel.rows) - 0.4, -0.9)
+    axis.set_xlim(START, 1.02)
+    axis.set_xticks(np.arange(START, 1.01, 0.1))
+    axis.tick_params(axis="x", labelsize=8.5)
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="x", color="#e5e5e5", linewidth=0.7)
     axis.set_axisbelow(True)
 
 
-def _short(label):
-    """A label on at most two lines."""
-    return textwrap.fill(label.replace("Colour statistics only", "Colour only"), 34)
+def _mark_chance(axis, share):
+    """A dashed line with its number, or, below the axis, the number and an arrow."""
+    axis.axvline(share, color=CHANCE, ls="--", lw=1.2, zorder=1, gid="chance")
+    text = f"{share:.2f}" if share >= START else f"← most frequent class: {share:.2f}"
+    axis.text(max(share, START) + 0.008, -0.55, text, fontsize=8, color="#505050", va="center")
+
+
+def _short(label, seeds):
+    """A label on at most two lines, and how many seeds it has where others have more."""
+    label = re.sub(r"Colour statistics only \((.*)\)", r"Colour, \1", label)
+    return textwrap.fill(f"{label} {seeds}".strip(), 34)
 
 
 if __name__ == "__main__":
