@@ -63,6 +63,32 @@ def test_curves_numbers_and_stability_are_drawn(found):
         assert f"stability {stability(masks)[0]:.2f}" in line
         assert f"Jaccard {jaccard(masks):.2f}" in line
     assert len(stable.lines) == 1 + 3 * 5  # the line at 0; interval, estimate and Jaccard of each
+    assert len(curves.collections) == 5  # a band each
+    assert "lower is better" in curves.get_ylabel()
+    pyplot().close(figure)
+
+
+def test_nothing_hides_a_selector_that_ends_where_another_does():
+    same = {
+        "curve": np.zeros(20), "band": None, "kept": (1, 1, 1), "stability": (0, -0.7, 0.7),
+        "jaccard": 0,
+    }  # fmt: skip
+    figure = figures.draw_selection({name: same for name in "abcde"}, 256)
+    figure.canvas.draw()
+    curves, kept, stable = figure.axes
+    assert len({line.get_color() for line in curves.lines}) == 5
+    assert [line.is_dashed() for line in curves.lines] == [False] * 3 + [True] * 2
+    assert kept.get_xlim()[0] < -5  # the axis cuts no dot at 1
+    assert stable.get_xlim()[0] < -0.7
+    places = [line.get_ydata()[0] for line in stable.lines if line.get_marker() in ("o", "D")]
+    assert len(set(places)) == 2 * 5
+    pyplot().close(figure)
+
+
+def test_of_two_seeds_the_medians_alone_are_drawn(found):
+    figure, _ = figures.draw_searches({name: fitted[:2] for name, fitted in found.items()})
+    assert len(figure.axes[0].lines) == 5
+    assert not figure.axes[0].collections
     pyplot().close(figure)
 
 
