@@ -17,6 +17,10 @@ PALETTE = (
     "#7F7F7F", "#8C564B",
 )  # fmt: skip
 
+# Areas from which on curves crowd in the corner. Such a one cannot pass under the inset, whose own
+# corner, with its labels, is (0.3, 0.9): that alone would cost it 0.3 x 0.1.
+CROWDED = 0.97
+
 
 def accuracies(results):
     """Figure 5: test accuracy of every network, published beside ours with its interval."""
@@ -98,27 +102,46 @@ def confusion_and_roc(results):
     if not predictions:
         return _not_run(results)
     figure, axes = pyplot().subplots(1, 2, figsize=(13, 5.6), width_ratios=(1.15, 1))
-    classes = classes_of(predictions[0])
+    classes, seeds = classes_of(predictions[0]), results.seeds("LeukocyteNet")
     matrix = confusions(predictions, "test").sum((0, 1))
     _matrix(axes[0], matrix, classes)
+    axes[0].set_title(f"(a) test pictures, {_named(seeds)}; shade: share of the row")
     table = predictions[0][predictions[0]["part"] == "test"]
     codes = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
-    for number, (false, true, area) in enumerate(metrics.roc(codes, table[classes].to_numpy())):
-        axes[1].plot(
-            false, true, color=PALETTE[number % len(PALETTE)],
-            linestyle="-" if number < 5 else "--", label=f"{classes[number]} ({area:.3f})",
-            gid=classes[number],
-        )  # fmt: skip
+    curves = metrics.roc(codes, table[classes].to_numpy())
+    _rocs(axes[1], curves, classes)
     axes[1].plot([0, 1], [0, 1], color="#cccccc", linewidth=1, zorder=0)
     axes[1].set_xlabel("false positive rate")
     axes[1].set_ylabel("true positive rate")
-    axes[1].set_title(
-        "(b) ROC, one against the rest (area)" + ", first seed" * (len(predictions) > 1)
-    )
+    axes[1].set_title(f"(b) ROC, one against the rest (area), {_named(seeds[:1])}")
     axes[1].legend(fontsize=8, loc="lower right")
     _open(axes[1])
+    if all(area > CROWDED for *_, area in curves):
+        _corner(axes[1], curves, classes)
     figure.tight_layout()
     return figure, results.captions()
+
+
+def _rocs(axis, curves, classes):
+    for number, (name, (false, true, area)) in enumerate(zip(classes, curves, strict=True)):
+        axis.plot(
+            false, true, color=PALETTE[number % len(PALETTE)],
+            linestyle="-" if number < 5 else "--", label=f"{name} ({area:.3f})", gid=name,
+        )  # fmt: skip
+
+
+def _corner(axis, curves, classes):
+    """An inset of the corner in which good curves lie on top of each other."""
+    inset = axis.inset_axes((0.36, 0.48, 0.54, 0.42), transform=axis.transData)
+    _rocs(inset, curves, classes)
+    inset.set(xlim=(-0.004, 0.2), ylim=(0.8, 1.008), xticks=(0, 0.1, 0.2), yticks=(0.8, 0.9, 1))
+    inset.tick_params(labelsize=8)
+    axis.indicate_inset_zoom(inset, edgecolor="#7f7f7f")
+
+
+def _named(seeds):
+    """E.g. "seed 0", "seeds 0, 1, 2"."""
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
 def _matrix(axis, matrix, classes):
@@ -135,7 +158,6 @@ def _matrix(axis, matrix, classes):
     axis.set_yticks(range(len(classes)), classes, fontsize=8)
     axis.set_xlabel("predicted")
     axis.set_ylabel("true")
-    axis.set_title("(a) test pictures, all seeds; shade: share of the row")
 
 
 def _not_run(results):

@@ -86,7 +86,23 @@ def test_figure_7_counts_all_test_pictures_of_all_seeds(draw):
     assert [t.get_text() for t in matrix.get_yticklabels()] == list(standin.CLASSES)
     legend = [text.get_text() for text in curves.get_legend().get_texts()]
     assert [text.rsplit(" (")[0] for text in legend] == list(standin.CLASSES)
-    assert "first seed" in curves.get_title()
+    assert "test pictures, seeds 0, 1;" in matrix.get_title()
+    assert curves.get_title().endswith(", seed 0")
+    assert not curves.child_axes  # these curves are everywhere: an inset would hide some
+
+
+def test_figure_7_enlarges_the_corner_where_good_curves_crowd(draw, tmp_path, monkeypatch):
+    monkeypatch.setitem(standin.SKILL, "LeukocyteNet", 1.0)
+    _, figure, _ = draw(ERRORS, folder=tmp_path)
+    _, curves = figure.axes
+    [inset] = curves.child_axes
+    assert inset.get_xlim()[1] == pytest.approx(0.2)
+    assert inset.get_ylim()[0] == pytest.approx(0.8)
+    for large, small in zip(inset.lines, curves.lines, strict=False):
+        np.testing.assert_array_equal(large.get_xydata(), small.get_xydata())
+    assert len(numbers(figure).query("series == 'AML' and panel != ''")) == len(
+        curves.lines[list(standin.CLASSES).index("AML")].get_xdata()
+    )  # the inset's are not told twice
 
 
 @pytest.mark.parametrize("study", [ACCURACIES, CURVES, ERRORS])
