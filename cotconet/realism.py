@@ -261,7 +261,7 @@ def table(found):
 
 
 def figure(train, held_out, synthetic, nearest, count=24):
-    """Three sheets side by side: real held-out, synthetic, and each one's nearest training picture.
+    """Three sheets side by side: held-out, synthetic, and each one's nearest training picture.
 
     Args:
         train, held_out, synthetic: as for `report`.
@@ -272,7 +272,7 @@ def figure(train, held_out, synthetic, nearest, count=24):
         matplotlib figure.
     """
     count = min(count, len(held_out), len(synthetic))
-    titles = ("Real, not seen", "Synthetic", "Nearest training picture")
+    titles = ("Held out, not seen", "Synthetic", "Nearest training picture")
     shown = (held_out[:count], synthetic[:count], train[nearest[:count]])
     drawn, axes = reports.pyplot().subplots(1, 3, figsize=(12, 6.4), layout="constrained")
     for axis, title, pictures in zip(axes, titles, shown, strict=True):
