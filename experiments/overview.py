@@ -165,7 +165,7 @@ def draw(panels):
     columns = [[panel for panel in panels if panel.paper == paper] for paper in papers]
     heights = [[len(panel.rows) + 2.4 for panel in column] for column in columns]
     figure = plt.figure(
-        figsize=(4.9 * len(papers), 0.3 * max(map(sum, heights)) + 1.2), layout="constrained"
+        figsize=(4.9 * len(papers), 0.3 * max(map(sum, heights)) + 1.3), layout="constrained"
     )
     sides = figure.subfigures(1, len(papers), squeeze=False)[0]
     for side, paper, column, ratios in zip(sides, papers, columns, heights, strict=True):
@@ -186,7 +186,10 @@ def draw(panels):
     )
     if any(row[2] is not None for panel in panels for row in panel.rows):
         handles.append(plt.Line2D([], [], ls="", label="published, on the whole set", **_diamond()))
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=min(3, 2 * len(papers)), frameon=False,
+        fontsize=9 if len(papers) > 1 else 8,
+    )  # fmt: skip
     return figure
 
 

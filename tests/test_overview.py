@@ -91,6 +91,16 @@ def test_published_figures_stand_only_beside_the_set_that_they_are_of(tmp_path):
     assert _marks(foreign, "published") == []
 
 
+def test_the_legend_of_one_papers_tables_is_whole(tmp_path):
+    _write(tmp_path, "cotconet_table5_allidb2_laptop.csv", splits=[(23, 23)])
+    figure = overview.draw(overview.read(tmp_path))
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+    reports.pyplot().close(figure)
+
+
 def test_what_lies_below_the_axis_is_an_arrow_with_its_number(tmp_path):
     low = TABLE.replace("0.5 (0.4–0.6)", "0.12 (0.10–0.40)")
     _write(tmp_path, "cotconet_table5_allidb2_laptop.csv", low, splits=[(10, 36)])
