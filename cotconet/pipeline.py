@@ -462,6 +462,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             from cotconet import leusam
 
             settings = leusam.found(settings)
+        else:
+            settings["kind"] = self.segment  # a folder's name has no "++"
         most = settings.pop("most", 400)
         with self._stage(
             "segment", self.segment, pictures=name_of(preparation.marks(pictures)), most=most,
@@ -471,10 +473,10 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             self._masks_key = run.folder.name
             kind = segmentation.learned(self.segment)
             if not (run.folder / f"{LEARNED[self.segment]}.weights.h5").exists():
-                names = ("size", "image_size", "weights", "side", "filters")
+                names = ("size", "image_size", "weights", "kind", "side", "filters")
                 network = {name: settings.pop(name) for name in names if name in settings}
                 if self.segment != "leusam":
-                    network |= {"kind": self.segment, "cells": self.cells}
+                    network["cells"] = self.cells
                 shown, masks = self._masked(pictures, most)
                 kind(**network, seed=self.random_state).fit(shown, masks, run, **settings)
             self.segmenter_ = kind.load(run.folder)

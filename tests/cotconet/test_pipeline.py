@@ -20,6 +20,7 @@ from cotconet import (
     grafr,
     hdlc,
     leusam,
+    mask_training,
     pipeline,
     preparation,
     recipe,
@@ -203,6 +204,26 @@ def test_a_random_start_is_not_kept_for_a_pretrained_one(tmp_path, monkeypatch):
             _stage_of("extract", tmp_path, extractor=extractor),
         ]
     assert len(set(names)) == 4
+
+
+@pytest.mark.parametrize("kinds", [("unet", "unet++"), ("unet++", "unet")])
+def test_unet_and_unet_plus_plus_share_a_cache_but_no_network(kinds, cells, tmp_path, monkeypatch):
+    trained = []
+
+    def train(network, _train, _watched, _run, epochs, *_):
+        trained.append((network.name, epochs))
+
+    monkeypatch.setattr(mask_training, "fit", train)
+    settings = {"side": 16, "filters": [2, 2, 2, 2, 2], "epochs": 3}
+    for kind in (*kinds, kinds[0]):
+        model = pipeline.CoTCoNet(64, segment=kind, unet=settings, cache=tmp_path)
+        model.facts_ = {"seconds": {}}
+        model._open()
+        model._learn_enhancement(cells[0])
+        model._learn_masks(cells[0])
+        assert model.segmenter_.kind == kind
+    names = {"unet": "unet", "unet++": "unet_plus_plus"}
+    assert trained == [(names[kind], 3) for kind in kinds]
 
 
 def test_weights_of_ones_own_are_known_by_their_content(tmp_path):
