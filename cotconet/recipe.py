@@ -200,7 +200,8 @@ def networks(settings):
 
 def learns_masks(settings):
     """Whether a row learns from the data set's own masks, where it has some."""
-    return settings.get("segment") in ("leusam", "unet", "unet++")
+    found = settings.get("segment") in ("leusam", "unet", "unet++")
+    return found or settings.get("method") == "khandekar"  # whose boxes are those of masks
 
 
 def refuse(classes):

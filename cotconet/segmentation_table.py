@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cotconet import recipe, region, segmentation
+from cotconet.given import name_of
 from cotconet.preparation import Files
 from cotconet.segmentation import dice, iou, is_on_black, on_black, otsu_watershed
 from smears import InputError, backend, catalogue, reports, sources, splits, statistics
@@ -102,6 +103,7 @@ class Comparison:
         origin = map(_origin, frame["data"], frame["source"])
         self.frame = frame.assign(label=list(origin))
         self.fingerprint = catalogue.fingerprint(self.frame)
+        self.masks = _name_of_masks(self.frame)
         ((self.parts, self.audit, self.split),) = splits.stored(
             self.frame, self.fingerprint, options.out / "splits"
         )
@@ -129,6 +131,8 @@ class Comparison:
             settings |= {"model": method, **by_content(self._leusam)}
         else:
             settings |= {"model": kind, **self.profile.unet}
+        if self.masks:
+            settings["masks"] = self.masks
         versions = {stage: recipe.VERSIONS[stage] for stage in FIRST}
         if versions != FIRST:
             settings["versions"] = versions
@@ -239,6 +243,13 @@ class Comparison:
 def _origin(data, source):
     """What a picture comes from: the data set, of Zheng et al.'s two each apart."""
     return source.split("/")[0] if data == "zheng" else data
+
+
+def _name_of_masks(frame):
+    """16 digits that name which picture has which mask, wherever the files lie; "" for none."""
+    marks = catalogue.file_marks(frame["mask"])
+    pairs = zip(frame["sha256"], marks, strict=True)
+    return name_of(sorted(" ".join(pair) for pair in pairs)) if any(marks) else ""
 
 
 def _row(method, label, box, scores):

@@ -147,6 +147,21 @@ def test_the_script_trains_on_drawn_smears(tmp_path):
         assert (tmp_path / f"my out/figures/segmentation_drawn_quick_{method}.jpg").exists()
 
 
+def test_scores_by_other_masks_are_not_taken(comparison):
+    first = comparison._run("LeuSAM", 0)
+    again = segmentation_table.Comparison(comparison.options)
+    assert again._run("LeuSAM", 0).folder == first.folder
+    assert FilledBox.trained == 1
+    masks = [Path(path) for path in comparison.frame["mask"][:2]]
+    one, other = (path.read_bytes() for path in masks)
+    masks[0].write_bytes(other)
+    masks[1].write_bytes(one)  # the same masks, of other pictures
+    again = segmentation_table.Comparison(comparison.options)
+    assert again.fingerprint == comparison.fingerprint
+    assert again._run("LeuSAM", 0).folder != first.folder
+    assert FilledBox.trained == 2
+
+
 def test_scores_of_another_version_are_not_taken_and_stored_ones_keep_their_names(
     comparison, monkeypatch
 ):
