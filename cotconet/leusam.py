@@ -64,9 +64,9 @@ class LeuSAM:
     """
 
     def __init__(self, size="small", image_size=None, weights="auto", seed=0):
+        settings = found({"size": size, "image_size": image_size, "weights": weights})
         if seed is not None:
             backend.seed(seed)
-        settings = found({"size": size, "image_size": image_size, "weights": weights})
         weights = None if settings["weights"] == "auto" else settings["weights"]
         backbone = sam(settings["size"], image_size, weights)
         encoder, decoder = backbone.image_encoder, backbone.mask_decoder

@@ -209,6 +209,8 @@ def _backbone(task, s, store, mode):
     except weight_files.NotAvailable as reason:
         if not task.fallback:
             raise Unavailable("no weights") from reason
+    # The first try of a download draws a network's weights before it fails, later ones do not.
+    backend.seed(s["seed"])
     network = baselines.backbone(s["model"], shape, None)
     _rescale(network, task, store, mode, None)
     return network, _random("layer-sequential unit variance")

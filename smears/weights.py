@@ -4,6 +4,7 @@ import errno
 import hashlib
 import http.client
 import json
+import random
 import re
 import socket
 import ssl
@@ -63,9 +64,11 @@ def imagenet(constructor, **arguments):
 
     Raises:
         NotAvailable: they cannot be downloaded; remembered, so that the next call fails at once.
+            Python's random numbers, of which Keras takes its seeds, go on as if it had not tried.
     """
     if _failed:
         raise NotAvailable(_failed[0])
+    drawn = random.getstate()
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(15)
     try:
@@ -76,6 +79,7 @@ def imagenet(constructor, **arguments):
         lost = isinstance(problem, BROKEN) or getattr(problem, "errno", None) in UNREACHABLE
         if not lost and "fetch failure" not in str(problem):
             raise
+        random.setstate(drawn)
         _failed.append(
             "ImageNet weights could not be downloaded (no network?). Copy the files of "
             "keras.applications to this machine and pass their folder with --weights; in Python "

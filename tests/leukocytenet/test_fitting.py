@@ -16,7 +16,7 @@ import pytest
 import two_hosts
 
 from leukocytenet import fitting, recipe
-from smears import InputError, inspection
+from smears import InputError, features, inspection, weights
 from smears.material import Task
 from smears.runs import Run
 
@@ -160,6 +160,30 @@ def test_a_training_is_not_continued_from_other_weights(tmp_path):
     with pytest.raises(InputError, match="move that folder away"):
         fitting._begin(run, "random: no network")
     assert run.facts["weights"] == "ImageNet"
+
+
+def test_a_random_frozen_network_is_the_seed_s_whatever_was_drawn_before(tmp_path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 71, 71, 3), np.uint8)
+    store = tmp_path / "store.npy"
+    np.save(store, pixels)
+    frame = pd.DataFrame({"label": list("abab")})
+    task = Task(frame, pd.Series(["train"] * 4), ["a", "b"], tmp_path, {}, True)
+
+    def fails(**arguments):
+        keras.applications.MobileNet(**arguments | {"weights": None})
+        raise Exception("URL fetch failure on https://example.org")
+
+    monkeypatch.setattr(weights, "_failed", [])
+    imagenet = weights.imagenet
+    monkeypatch.setattr(weights, "imagenet", lambda _, **arguments: imagenet(fails, **arguments))
+    found = []
+    for seed in (3, 3, 4):
+        keras.utils.set_random_seed(len(found))
+        settings = {"model": "MobileNet", "trunk": "MobileNet", "size": 71, "seed": seed}
+        network, kind = fitting._backbone(task, settings, store, "tf")
+        assert kind.startswith("random")
+        found.append((features.weights_hash(network), [layer.name for layer in network.layers]))
+    assert found[0] == found[1] != found[2]
 
 
 class _Seen(Exception):
