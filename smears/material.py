@@ -191,7 +191,8 @@ class Material:
 
         Raises:
             SourceError: none of our classes is in it.
-            LeakError: it shares pictures, look-alikes or subjects with the data trained on.
+            LeakError: it shares pictures, look-alikes, subjects or source images with the data
+                trained on.
         """
         options = self.options
         for reason in set(sources.kin([*options.data, options.external])) - set(
@@ -214,6 +215,7 @@ class Material:
         for column, what, remedy in (
             ("sha256", "byte-identical pictures", ""),
             ("subject", "subjects", ", or other names where different people have the same"),
+            ("source", "source images", ", or other names where different ones have the same"),
         ):
             shared = (set(frame[column]) & set(self.catalogue[column])) - {""}
             if shared:

@@ -134,6 +134,20 @@ def test_an_external_folder_may_name_its_people_as_ours_does_and_it_is_counted(
         external("csv:{}/list.csv", "csv:{}/list.csv")
 
 
+def test_external_cells_cut_from_an_image_that_is_trained_on_are_refused(tmp_path, two_hospitals):
+    north, south = two_hospitals(CLASSES)
+    for place, first in ((north, 0), (south, 9)):
+        rows = [line.split(",")[:2] for line in (place / "list.csv").read_text().split()[1:]]
+        lines = [f"{path},{label},field {first + n}" for n, (path, label) in enumerate(rows)]
+        (place / "list.csv").write_text("\n".join(["path,label,source", *lines]))
+    options = SimpleNamespace(
+        data=[f"csv:{north}/list.csv"], external=f"csv:{south}/list.csv",
+        out=tmp_path / "out", skip_bad=False, profile="quick",
+    )  # fmt: skip
+    with pytest.raises(LeakError, match=r"shares 1 source images with --data.*other names"):
+        _ = Material(options, recipe).external
+
+
 @pytest.mark.parametrize("more", [[], ["--split", "image"]])
 def test_two_sets_that_show_the_same_cells_are_refused_unless_images_are_split(
     more, tmp_path, capsys, write_picture
