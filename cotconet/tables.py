@@ -110,6 +110,7 @@ def _binary(results, labels, first):
         "the process held meanwhile; stages that an earlier row or start left behind take no time."
     )
     lines += _synthetic(results) + _unrecorded(results) + _outdated(results)
+    lines += _outdated_methods(results)
     lines.append(ours_line(results))
     return pd.DataFrame(rows), lines
 
@@ -157,6 +158,33 @@ def _outdated(results):
                 f"{label}: {len(found)} of {len(runs)} trainings were made by another version of "
                 f"this code, whose {stages} computed something else. To train anew, remove from "
                 f"the folder runs: {', '.join(found)}."
+            )
+    return lines
+
+
+def _outdated_methods(results):
+    """A line for each compared method with trainings of another version, or of an unknown one.
+
+    A method that never changed has one version, noted or not.
+    """
+    lines = []
+    for label, runs in results.runs.items():
+        own = [run for run in runs if "method" in run.settings]
+        now = {run.folder: METHODS[run.settings["method"]].version for run in own}
+        noted = {run.folder: run.facts.get("method_version") for run in own}
+        others = [at.name for at in now if noted[at] not in (None, now[at])]
+        unknown = [at.name for at in now if noted[at] is None and now[at] > 1]
+        again = "To train anew, remove from the folder runs:"
+        if others:
+            lines.append(
+                f"{label}: {len(others)} of {len(runs)} trainings were made by another version of "
+                f"the method's code, which computed something else. {again} {', '.join(others)}."
+            )
+        if unknown:
+            lines.append(
+                f"{label}: {len(unknown)} of {len(runs)} trainings are from before the method's "
+                "version was recorded: whether this code would compute them alike is not known of "
+                f"them. {again} {', '.join(unknown)}."
             )
     return lines
 

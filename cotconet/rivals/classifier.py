@@ -85,7 +85,7 @@ class Rival(ClassifierMixin, BaseEstimator):
     augmenter = None
     before_split = False  # whether its source oversampled before it split
     networks = ("network",)  # what `save` keeps, each an attribute with "_" behind its name
-    version = 1  # raise it when the method comes to compute something else: kept fits are stale
+    version = 1  # later ones: see `profiles.Method`
 
     # === What a method gives ===
 

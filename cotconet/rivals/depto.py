@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers
 
 from cotconet import synthesis
-from cotconet.rivals import pretrained
+from cotconet.rivals import pretrained, profiles
 from cotconet.rivals.classifier import Part, Rival, probabilities
 from smears import images
 from smears.arrays import write_stream
@@ -41,7 +41,7 @@ class Depto(Rival):
     gan: dict | None = None
 
     class_weight = True
-    version = 3
+    version = profiles.METHODS["depto"].version
 
     def build(self, train):
         backbone, kind = pretrained.densenet("DenseNet121", self.size, self.weights)

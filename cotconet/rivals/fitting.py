@@ -54,6 +54,7 @@ def train(task, run):
     model.save(run.folder / "model")
     run.write_history(model.history_.to_dict("records"))
     known = {"synthesised": 0, "synthetic_test": 0, "copies_test": len(copies.get("test", ()))}
+    known["method_version"] = kind.version
     known["training_pictures"] = inspection.common(Files(part["train"]), s["size"])
     known |= model.judged(Files(frames[1]), frames[1]["label"].to_numpy())
     run.note(**{**known, **model.facts_}, classes=list(task.classes))

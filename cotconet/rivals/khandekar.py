@@ -33,6 +33,7 @@ from keras import ops
 
 from cotconet.given import passing
 from cotconet.rivals import boxes as box
+from cotconet.rivals import profiles
 from cotconet.rivals.classifier import Rival
 from cotconet.rivals.mosaic import Boxed
 from cotconet.rivals.yolov4 import ANCHORS_A_HEAD, STRIDES, decode, yolov4
@@ -84,7 +85,7 @@ class Khandekar(Rival):
 
     # Over 107 normalisations the moving statistics of a short training lag far behind.
     settled = 1
-    version = 2
+    version = profiles.METHODS["khandekar"].version
 
     def learn(self, train, held):
         """Find anchors, then train the network."""

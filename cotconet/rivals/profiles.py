@@ -10,12 +10,15 @@ class Method(NamedTuple):
         label: row of the paper's tables. trunk: as --weights finds it; None: from scratch.
         stated: what its source, or the network that it names, states of its parameters.
         boxes: mAP at an IoU of 0.5 that a detector's source states.
+        version: raise it when the method comes to compute something else: kept fits are stale, and
+            tables say which finished trainings are of the old one.
     """
 
     label: str
     trunk: str | None
     stated: str
     boxes: str = ""
+    version: int = 1
 
 
 METHODS = {
@@ -23,12 +26,15 @@ METHODS = {
     "gehlot": Method("Gehlot et al.", None, "its code: 95,371, and 480 moving"),
     "jawahar": Method("Jawahar et al.", None, 'none; "less computational complexity"'),
     "das": Method("Das et al.", "ResNet18", "ResNet-18 without top: 11,186,112"),
-    "depto": Method("Depto et al.", "DenseNet121", "DenseNet-121 without top: 7,037,504"),
+    "depto": Method(
+        "Depto et al.", "DenseNet121", "DenseNet-121 without top: 7,037,504", version=3
+    ),
     "khandekar": Method(
         "Khandekar et al.",
         "yolov4.conv.137",
         "darknet's cfg, two classes: 63,943,071",
         boxes="0.987 on C-NMC 2019 and 0.961 on ALL-IDB1",
+        version=2,
     ),
 }
 

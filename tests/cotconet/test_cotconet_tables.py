@@ -14,6 +14,7 @@ from table7 import STEPS
 
 from cotconet import recipe, stage_settings, tables
 from cotconet.pipeline import CoTCoNet
+from cotconet.rivals.profiles import METHODS
 from smears import colour, commandline
 from smears.study import Results, Unavailable, main
 from smears.tables import mcnemar_against
@@ -175,6 +176,30 @@ def test_trainings_of_which_this_code_would_compute_a_stage_otherwise_are_named(
     assert line.startswith(f"CoTCoNet: 1 of {len(runs)} trainings were made by another version")
     assert "whose select, hdlc computed something else" in line
     assert line.endswith(f"remove from the folder runs: {runs[0].folder.name}.")
+
+
+def test_trainings_by_another_version_of_a_compared_method_are_named(tmp_path):
+    def told(word):
+        return [line for line in tables.comparison(results)[1] if word in line]
+
+    results = _results(CNMC, tmp_path)
+    # Jawahar et al.'s code has one version, that of others several.
+    ours, changed = (results.runs[name] for name in ("Jawahar et al.", "Khandekar et al."))
+    assert not told("version of the method's code")
+    lines = told("before the method's version was recorded")
+    labels = [line.split(":")[0] for line in lines]
+    assert {"Khandekar et al.", "Depto et al."} <= set(labels)
+    assert "Jawahar et al." not in labels
+    for label in labels:
+        for run in results.runs[label]:
+            run.note(method_version=METHODS[run.settings["method"]].version)
+    assert not told("before the method's version was recorded")
+    assert not told("version of the method's code")
+    ours[0].note(method_version=0)
+    changed[0].note(method_version=1)
+    lines = told("version of the method's code")
+    assert [line.split(":")[0] for line in lines] == ["Jawahar et al.", "Khandekar et al."]
+    assert lines[1].endswith(f"remove from the folder runs: {changed[0].folder.name}.")
 
 
 def test_trainings_from_before_versions_were_recorded_are_counted(tmp_path):

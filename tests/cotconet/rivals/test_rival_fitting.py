@@ -54,6 +54,7 @@ def test_the_quick_profile_goes_on_with_random_weights_and_says_so(tmp_path, mon
     run = results.runs["Mohammed et al."][0]
     assert run.facts["weights"].startswith("random, because the ImageNet weights could not be")
     assert run.facts["copies_test"] == 0
+    assert run.facts["method_version"] == 1
     assert "Mohammed-et-al-seed-0" in run.folder.name
     table = run.predictions
     assert set(table["part"]) == {"validation", "test"}
@@ -107,6 +108,11 @@ def test_with_the_paper_s_protocol_copies_stand_in_all_parts(tmp_path, monkeypat
     normal = (results.catalogue["label"] == "normal").sum()
     assert run.facts["copies_test"] == (leukemic - normal // 2) // 10
     assert len(set(marks)) < len(marks)
+
+
+def test_tables_and_methods_agree_on_versions():
+    for name, known in profiles.METHODS.items():
+        assert rivals.method(name).version == known.version
 
 
 def test_every_row_and_profile_has_settings_that_its_method_takes():
