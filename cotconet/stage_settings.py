@@ -1,11 +1,81 @@
 """CoTCoNet's settings, looked at before any stage runs, for late ones take effect hours later."""
 
 from inspect import signature
+from numbers import Real
 
 from cotconet import segmentation
 from cotconet.enhancement import STEPS
+from cotconet.wrapper import among, whole
+from smears import InputError
 
 LEAST = 32  # pixels that SMod's five poolings need
+
+
+def _count(least, step=1):
+    """Rule: a whole number. A rule is (function that takes a value, what must be)."""
+    words = f"a whole number, {least} or more" if step == 1 else f"a multiple of {step}, above 0"
+    return lambda v: not isinstance(v, bool) and whole(v, least) and v % step == 0, words
+
+
+def _number(least, most=float("inf"), ends=True):
+    """Rule: a number from the least to the most; these themselves only with `ends`."""
+    words = f"from {least} to {most}" if most < float("inf") else f"{least} or more"
+    if not ends:
+        words = f"above {least}" if most == float("inf") else f"{least} or more, but below {most}"
+
+    def fits(v):
+        if isinstance(v, bool) or not isinstance(v, Real) or not among(v, least, most):
+            return False
+        return ends or v != (least if most == float("inf") else most)
+
+    return fits, f"a number {words}"
+
+
+def _several(count=None, last=None):
+    """Rule: a list of whole numbers above 0, of this length and with this last one."""
+
+    def fits(v):
+        listed = isinstance(v, (list, tuple)) and len(v) == (count or max(1, len(v)))
+        return listed and all(_count(1)[0](n) for n in v) and last in (None, v[-1])
+
+    words = f"a list of {count or ''} whole numbers above 0".replace("  ", " ")
+    return fits, words + f", the last of them {last}" * (last is not None)
+
+
+def _among(*choices):
+    """Rule: one of some texts."""
+    return lambda v: isinstance(v, str) and v in choices, " or ".join(map(repr, choices))
+
+
+FLAG = (lambda v: isinstance(v, bool), "True or False")
+# Of settings that mean the same in every stage; "stage name" of those that do not.
+RULES = {
+    **dict.fromkeys(
+        ("epochs", "batch_size", "most", "every", "patch_size", "depth", "num_heads", "width",
+         "features", "blocks", "kernel", "k", "rows", "image_size", "hdlc filters"), _count(1),
+    ),
+    "CoTCoNet size": _count(1),
+    **dict.fromkeys(("patience", "trained_layers"), _count(0)),
+    **dict.fromkeys(("leugan size", "unet side"), _count(16, 16)),
+    "leugan width": _count(8, 8), "mirnet side": _count(4, 4),
+    **dict.fromkeys(("learning_rate", "clipnorm", "factor", "epsilon"), _number(0, ends=False)),
+    **dict.fromkeys(("weight_decay", "jitter"), _number(0)),
+    "warmup": _number(0, 1), "dropout": _number(0, 1, ends=False),
+    "unet filters": _several(5), "widths": _several(last=1), "groups": _several(),
+    **dict.fromkeys(
+        ("class_weight", "normed_map", "batch_norm", "equal_rates", "turns", "blend", "literal",
+         "standardise"), FLAG,
+    ),
+    "order": _among("equation", "algorithm"), "start": _among("picture", "random"),
+    "augment": _among("traditional"), "projection": _among("linear", "flatten"),
+    "loss": _among("non-saturating", "saturating"), "scope": _among("top-k", "all"),
+    "estimator": _among("knn", "svc"),
+    "weights": (lambda v: isinstance(v, str), "a text"),
+    "leusam size": (
+        lambda v: isinstance(v, dict) or v in ("tiny", "small", "base"),
+        "'tiny', 'small', 'base' or a dict, see `sam.SIZES`",
+    ),
+}  # fmt: skip
 
 
 def check(method):
@@ -15,31 +85,52 @@ def check(method):
         method: CoTCoNet, its arguments plain. Dicts of stages that it leaves out are not looked at.
 
     Raises:
-        ValueError: it names the argument, what was given and what may be.
+        InputError: it names the argument, what was given and what may be.
     """
     from cotconet.coupled import PARTS
 
     steps, known = method.enhance, (*STEPS, "mirnet")
     if not isinstance(steps, (list, tuple)) or not set(steps) <= set(known):
-        raise ValueError(f"enhance={steps!r}: give a tuple of {', '.join(known)}; () for none")
+        raise InputError(f"enhance={steps!r}: give a tuple of {', '.join(known)}; () for none")
     if isinstance(method.features, str) or tuple(method.features or ()) not in PARTS:
-        raise ValueError(f"features={method.features!r}: give one of {', '.join(map(str, PARTS))}")
-    for stage, names in _names(method).items():
-        wrong = [name for name in getattr(method, stage) or {} if name not in names]
+        raise InputError(f"features={method.features!r}: give one of {', '.join(map(str, PARTS))}")
+    _check_value("CoTCoNet", "size", method.size, 224)
+    for stage, defaults in _defaults(method).items():
+        given = getattr(method, stage) or {}
+        if not isinstance(given, dict):
+            raise InputError(f"{stage}={given!r}: give a dict of settings, or None")
+        wrong = [name for name in given if name not in defaults]
         if wrong:
-            raise ValueError(
-                f"{stage}: {wrong[0]!r} is none of its settings: {', '.join(sorted(names))}. "
+            raise InputError(
+                f"{stage}: {wrong[0]!r} is none of its settings: {', '.join(sorted(defaults))}. "
                 "Seeds, parts and the size of cells are arguments of CoTCoNet: random_state, "
                 "features, size."
             )
+        for name, value in given.items():
+            _check_value(stage, name, value, defaults[name])
     _check_size(method)
+    if method.select:
+        from cotconet.selection import SineCosineSelector
+
+        try:
+            SineCosineSelector(**method.selector or {}).check_settings(2)
+        except ValueError as problem:
+            raise InputError(f"selector: {problem}") from problem
+
+
+def _check_value(stage, name, value, default):
+    """Refuse a value that breaks its rule; None where it is the default, or "none"."""
+    fits, words = RULES.get(f"{stage} {name}") or RULES.get(name, (lambda _: True, ""))
+    free = default is None or name in ("clipnorm", "weights")
+    if not (fits(value) or (free and value is None)):
+        raise InputError(f"{stage}: {name}={value!r}: must be {words}" + ", or None" * free + ".")
 
 
 def check_leugan(method):
     """Refuse a side of pictures that LeuGAN cannot make. Args, Raises: as `check`."""
     side = (method.leugan or {}).get("size", method.size)
     if side % 16:
-        raise ValueError(
+        raise InputError(
             f"LeuGAN's pictures would have a side of {side}: give leugan={{'size': ...}}, or size, "
             "a multiple of 16."
         )
@@ -49,21 +140,28 @@ def _check_size(method):
     own = method.extractor or {}
     patch = own.get("patch_size", 16)
     if "gmod" in method.features and method.size % patch:
-        raise ValueError(
+        raise InputError(
             f"size={method.size}: patches of {patch} pixels do not fill it: give a multiple, or "
             "extractor={'patch_size': ...}."
         )
+    width, heads = own.get("width") or 3 * patch**2, own.get("num_heads", 12)
+    if "gmod" in method.features and width % heads:
+        raise InputError(
+            f"extractor: num_heads={heads} does not divide the width of a token, {width}."
+        )
     if "smod" in method.features and method.size < LEAST:
-        raise ValueError(f"size={method.size}: SMod needs {LEAST} pixels or more")
+        raise InputError(f"size={method.size}: SMod needs {LEAST} pixels or more")
 
 
-def _names(method):
-    """Stage that runs -> names of the settings that its dict may hold."""
+def _defaults(method):
+    """Stage that runs -> the settings that its dict may hold, each with its default."""
     from cotconet import coupled, hdlc
 
     found = {
-        "extractor": _arguments(coupled.fit_extractor, coupled.extractor) - {"size", "parts"},
-        "hdlc": _arguments(hdlc.fit_hdlc, hdlc.HDLC) - {"standardise", "name"},
+        "extractor": _without(
+            _arguments(coupled.fit_extractor, coupled.extractor), "size", "parts"
+        ),
+        "hdlc": _without(_arguments(hdlc.fit_hdlc, hdlc.HDLC), "standardise", "name"),
     }
     if "mirnet" in method.enhance:
         from cotconet.mirnet import Enhancer
@@ -71,12 +169,12 @@ def _names(method):
         found["mirnet"] = _arguments(Enhancer, Enhancer.fit)
     if method.segment == "leusam":
         kind = segmentation.learned(method.segment)
-        found["leusam"] = _arguments(kind, kind.fit) | {"most"}
+        found["leusam"] = _arguments(kind, kind.fit) | {"most": 400}
     elif method.segment in ("unet", "unet++"):
         kind = segmentation.learned(method.segment)
-        found["unet"] = (_arguments(kind, kind.fit) | {"most"}) - {"kind", "cells"}
+        found["unet"] = _without(_arguments(kind, kind.fit), "kind", "cells") | {"most": 400}
     for name in {"leusam", "unet"} & set(found):
-        found[name] -= {"augmenter", "validation", "title"}
+        found[name] = _without(found[name], "augmenter", "validation", "title")
     if method.synthesise == "leugan":
         from cotconet import synthesis
 
@@ -88,15 +186,19 @@ def _names(method):
     if method.select:
         from cotconet.selection import SineCosineSelector
 
-        found["selector"] = _arguments(SineCosineSelector) - {"random_state"}
+        found["selector"] = _without(_arguments(SineCosineSelector), "random_state")
     return found
 
 
 def _arguments(*functions):
-    """Names of their arguments that have a default, but `seed`."""
+    """Their arguments that have a default, but `seed`: name -> default."""
     return {
-        name
+        name: argument.default
         for function in functions
         for name, argument in signature(function).parameters.items()
         if argument.default is not argument.empty and name != "seed"
     }
+
+
+def _without(arguments, *names):
+    return {name: default for name, default in arguments.items() if name not in names}

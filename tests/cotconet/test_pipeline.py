@@ -26,6 +26,7 @@ from cotconet import (
     recipe,
     rivals,
     selection,
+    stage_settings,
     synthesis,
 )
 from smears import InputError, drawn
@@ -506,7 +507,7 @@ def test_what_late_stages_can_use_is_let_through(settings, rows, person, cells):
 @pytest.mark.parametrize("wrong", [{"selector": {"power": 0}}, {"grafr": {"k": 0}}])
 def test_settings_of_late_stages_are_refused_before_any_stage(wrong, cells, held, tmp_path):
     model = pipeline.CoTCoNet(**{**SMALL, **wrong}, cache=tmp_path)
-    with pytest.raises(ValueError, match=r"power=0: must be|k=0, rows=2048"):
+    with pytest.raises(ValueError, match=r"selector: power=0: must be|grafr: k=0: must be"):
         model.fit(*cells, held)
     assert not list(tmp_path.iterdir())
 
@@ -529,6 +530,26 @@ def test_settings_of_late_stages_are_refused_before_any_stage(wrong, cells, held
         ({"size": 40, "leugan": None}, "a side of 40: .* a multiple of 16"),
         ({"size": 36}, "size=36: patches of 8 pixels"),
         ({"size": 16}, "size=16: SMod needs 32"),
+        ({"size": "32"}, "CoTCoNet: size='32': must be a whole number, 1 or more"),
+        ({"hdlc": 5}, "hdlc=5: give a dict"),
+        ({"hdlc": {"epochs": -1}}, "hdlc: epochs=-1: must be a whole number, 1 or more"),
+        ({"hdlc": {"epochs": "20"}}, "hdlc: epochs='20': must be a whole number"),
+        ({"hdlc": {"epochs": None}}, "hdlc: epochs=None: must be"),
+        ({"hdlc": {"epochs": True}}, "hdlc: epochs=True: must be"),
+        ({"hdlc": {"widths": [8, 2]}}, "hdlc: widths=.* the last of them 1"),
+        ({"hdlc": {"dropout": 1.0}}, "hdlc: dropout=1.0: must be a number 0 or more, but below 1"),
+        ({"extractor": {"learning_rate": 0}}, "learning_rate=0: must be a number above 0"),
+        ({"extractor": {"learning_rate": float("nan")}}, "learning_rate=nan: must be"),
+        ({"extractor": {"num_heads": 5}}, "num_heads=5 does not divide .* 768"),
+        ({"extractor": {"augment": "rotate"}}, "augment='rotate': must be 'traditional', or None"),
+        ({"leugan": {"width": 20}}, "leugan: width=20: must be a multiple of 8"),
+        ({"leugan": {"turns": "no"}}, "leugan: turns='no': must be True or False"),
+        ({"grafr": {"k": "3"}}, "grafr: k='3': must be a whole number"),
+        ({"selector": {"estimator": "forest"}}, "estimator='forest': must be 'knn' or 'svc'"),
+        ({"selector": {"weight": 2}}, "selector: weight=2: must be a number from 0 to 1"),
+        ({"segment": "unet", "unet": {"side": 40}}, "unet: side=40: must be a multiple of 16"),
+        ({"segment": "unet++", "unet": {"filters": [8]}}, "a list of 5 whole numbers"),
+        ({"segment": "leusam", "leusam": {"size": "huge"}}, "leusam: size='huge': must be 'tiny'"),
     ],
 )
 def test_settings_that_a_stage_cannot_use_are_refused_before_any(
@@ -540,6 +561,18 @@ def test_settings_that_a_stage_cannot_use_are_refused_before_any(
     with pytest.raises(ValueError, match=words):
         model.synthesised(*cells[:2])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("segment", ["leusam", "unet"])
+def test_every_setting_has_a_rule_that_its_default_keeps(segment):
+    model = pipeline.CoTCoNet(segment=segment, enhance=("mirnet",))
+    for stage, defaults in stage_settings._defaults(model).items():
+        for name, default in defaults.items():
+            stage_settings._check_value(stage, name, default, default)
+            known = {name, f"{stage} {name}"} & set(stage_settings.RULES)
+            assert known or stage == "selector", (stage, name)
+    model.set_params(leusam={"weights": None}, extractor={"clipnorm": None}, mirnet={"side": 64})
+    stage_settings.check(model)
 
 
 def test_every_stage_has_defaults_for_all_of_its_settings():
