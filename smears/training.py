@@ -72,7 +72,8 @@ def trace_once(model, y, nothing):
     devices share the variables.
 
     Args:
-        y: a batch's targets. nothing: predictions of their kind, one array or a list.
+        y: a batch's targets. nothing: predictions of their kind: an array, or a list or dict of
+            them, as the model's outputs are.
     """
     if keras.backend.backend() != "tensorflow" or model.optimizer.built:
         return
@@ -135,8 +136,8 @@ def fit(
 
     Args:
         model: compiled Keras model.
-        train, validation: datasets with an `epoch` attribute (smears.pictures, smears.features);
-            validation may be None.
+        train, validation: datasets with an `epoch` attribute (smears.pictures, smears.features),
+            whose batches are arrays, tuples of them or dicts by name; validation may be None.
         run: smears.runs.Run, where checkpoint and history go.
         epochs: total number of epochs.
         class_weight: dict as for keras.Model.fit.
@@ -153,7 +154,12 @@ def fit(
     if not stopped and len(history) < epochs:
         if isinstance(getattr(model, "outputs", None), list):
             x, y, *_ = train[0]
-            trace_once(model, y, [np.zeros((len(x), *o.shape[1:])) for o in model.outputs])
+            count = len(keras.tree.flatten(x)[0])
+            nothing = keras.tree.map_structure(
+                lambda output: np.zeros((count, *output.shape[1:])),
+                model.compute_output_spec(model.inputs),
+            )
+            trace_once(model, y, nothing)
         model.fit(
             stream(train),
             validation_data=stream(validation),

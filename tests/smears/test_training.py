@@ -172,6 +172,48 @@ def test_a_stream_has_the_batches_of_its_dataset_in_each_epoch():
     assert training.stream(None) is None
 
 
+class Named(keras.utils.PyDataset):
+    """Two batches of five for a network with two inputs and two outputs."""
+
+    epoch = 0
+
+    def __init__(self, named):
+        super().__init__()
+        self.named = named
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        x = np.random.default_rng([self.epoch, index]).normal(size=(5, 6)).astype(np.float32)
+        parts, sums = (x[:, :4], x[:, 4:]), (x[:, :2].sum(1, keepdims=True), x[:, 1:4])
+        if self.named:
+            return dict(zip("ab", parts, strict=True)), dict(zip("pq", sums, strict=True))
+        return parts, sums
+
+
+def _two_in_two_out(named):
+    a, b = keras.Input((4,), name="a"), keras.Input((2,), name="b")
+    joined = keras.layers.Concatenate()([a, b])
+    p, q = (keras.layers.Dense(n, name=name)(joined) for n, name in [(1, "p"), (3, "q")])
+    inputs, outputs = ({"a": a, "b": b}, {"p": p, "q": q}) if named else ([a, b], [p, q])
+    network = keras.Model(inputs, outputs)
+    network.compile("sgd", {"p": "mse", "q": "mae"} if named else ["mse", "mae"])
+    return network
+
+
+@pytest.mark.contract
+def test_inputs_and_outputs_may_be_dicts_by_name(tmp_path):
+    losses = []
+    for named in (False, True):
+        keras.utils.set_random_seed(1)
+        run = runs.Run(tmp_path, "row", {"named": named})
+        sets = Named(named), Named(named)
+        history = training.fit(_two_in_two_out(named), *sets, run, 2)
+        losses.append([(epoch["loss"], epoch["val_loss"]) for epoch in history])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
 def test_an_error_in_a_batch_is_told():
     class Damaged(Nested):
         def __getitem__(self, index):
