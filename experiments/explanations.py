@@ -75,7 +75,7 @@ def main():
         lines = [*table.lines(models, few), PUBLISHED, *lines]
         title = "Are the explanations right? (in neither paper)"
         paths = reports.write(found, title, lines, options.out / "tables", _stem(options))
-    reports.show(found, title, lines, paths)
+        reports.show(found, title, lines, paths)
 
 
 def _arguments(parser):

@@ -21,20 +21,20 @@ def main(argv=None):
     options = parser.parse_args(argv)
     with exits():
         folder = place(options.out) / "tables"
-    for package in [options.paper] if options.paper else PAPERS:
-        paper = published.load(package)
-        found = forensics.findings(paper)
-        table = forensics.table(found)
-        title = f"{paper.name}: what the published numbers imply"
-        contradicted = sum(finding.kind == "contradicted" for finding in found)
-        lines = [
-            f"{len(found)} findings, {contradicted} of them contradictions, of the numbers and "
-            f"checks in {package}/paper.yaml ({paper.source}).",
-            "Implied: follows from the numbers, though the text does not say it. Contradicted: "
-            "the numbers cannot all hold within their rounding.",
-        ]
-        paths = reports.write(table, title, lines, folder, f"{package}_forensics")
-        reports.show(table, title, lines, paths)
+        for package in [options.paper] if options.paper else PAPERS:
+            paper = published.load(package)
+            found = forensics.findings(paper)
+            table = forensics.table(found)
+            title = f"{paper.name}: what the published numbers imply"
+            contradicted = sum(finding.kind == "contradicted" for finding in found)
+            lines = [
+                f"{len(found)} findings, {contradicted} of them contradictions, of the numbers and "
+                f"checks in {package}/paper.yaml ({paper.source}).",
+                "Implied: follows from the numbers, though the text does not say it. Contradicted: "
+                "the numbers cannot all hold within their rounding.",
+            ]
+            paths = reports.write(table, title, lines, folder, f"{package}_forensics")
+            reports.show(table, title, lines, paths)
 
 
 if __name__ == "__main__":

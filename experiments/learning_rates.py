@@ -47,7 +47,7 @@ def main():
         title = "LeukocyteNet: learning rates on validation (not in the paper)"
         stem = f"learning_rates_{commandline.stem(options)}"
         paths = reports.write(table, title, lines, options.out / "tables", stem)
-    reports.show(table, title, lines, paths)
+        reports.show(table, title, lines, paths)
 
 
 def _arguments(parser):

@@ -22,13 +22,13 @@ def main(argv=None):
     options = parser.parse_args(argv)
     with exits():
         folder = place(options.out) / "tables"
-    backend.start()
-    from cotconet.rivals.complexity import table
+        backend.start()
+        from cotconet.rivals.complexity import table
 
-    made, lines = table(options.profile)
-    title = "CoTCoNet: the compared methods' networks (not in the paper)"
-    paths = reports.write(made, title, lines, folder, f"cotconet_methods_{options.profile}")
-    reports.show(made, title, lines, paths)
+        made, lines = table(options.profile)
+        title = "CoTCoNet: the compared methods' networks (not in the paper)"
+        paths = reports.write(made, title, lines, folder, f"cotconet_methods_{options.profile}")
+        reports.show(made, title, lines, paths)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def main(argv=None):
             )
         path = place(options.out or options.results) / "overview.png"
         draw(panels).savefig(path, dpi=150)
-    print(f"Written: {path}")
+        print(f"Written: {path}")
 
 
 def read(folder):

@@ -34,7 +34,7 @@ def main():
         title = f"CoTCoNet: the protocol gap on {both[0].data} (not in the paper)"
         stem = f"cotconet_protocol-gap_{commandline.stem(options)}"
         paths = reports.write(made, title, lines, options.out / "tables", stem)
-    reports.show(made, title, lines, paths)
+        reports.show(made, title, lines, paths)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def main():
                 paths.append(comparison.sheet(run, sheet))
             else:
                 print(f"{method}: no sheet, for {run.folder.name} holds scores alone.")
-    reports.show(table, title, lines, paths)
+        reports.show(table, title, lines, paths)
 
 
 if __name__ == "__main__":

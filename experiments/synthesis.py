@@ -23,8 +23,8 @@ def main():
             raise InputError(f"--fold {options.fold}: give a number from 1 to {count}.")
         print(material.splits[options.fold - 1][1].line)
         table, lines, paths = _report(material, options)
-    print(f"\n{reports.markdown(table)}\n\n" + "\n".join(f"- {line}" for line in lines))
-    print("\nWritten: " + ", ".join(str(path) for path in paths))
+        print(f"\n{reports.markdown(table)}\n\n" + "\n".join(f"- {line}" for line in lines))
+        print("\nWritten: " + ", ".join(str(path) for path in paths))
 
 
 def _options():

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from leukocytenet import recipe
-from smears import drawn
+from smears import InputError, drawn
 
 SCRIPTS = Path(__file__).parent.parent / "experiments"
 
@@ -207,3 +207,22 @@ def test_the_learning_rate_with_the_best_validation_is_chosen_for_each_network(p
     assert code == 0, err
     assert again[again.index("## ") :] == out[out.index("## ") :]
     assert "step/s" not in err
+
+
+@pytest.mark.parametrize("name", ["forensics.py", "methods.py"])
+@pytest.mark.parametrize(
+    ("problem", "code", "says"),
+    [(InputError("The disk is gone."), 2, "The disk is gone."), (KeyboardInterrupt(), 130, "Stop")],
+)
+def test_a_script_without_data_ends_with_a_line_too(
+    main, tmp_path, monkeypatch, capsys, name, problem, code, says
+):
+    def fail(*_, **__):
+        raise problem
+
+    for function in ("smears.reports.write", "cotconet.rivals.complexity.table"):
+        monkeypatch.setattr(function, fail)
+    with pytest.raises(SystemExit) as end:
+        main(name, "--out", tmp_path)
+    assert end.value.code == code
+    assert says in capsys.readouterr().err
