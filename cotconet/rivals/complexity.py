@@ -20,7 +20,7 @@ def table(profile="paper", methods=tuple(profiles.METHODS)):
     """
     rows = []
     for name in methods:
-        size = profiles.PROFILES[profile][name]["size"]
+        size = profiles.PROFILES[profile][name].get("size", "–")
         parts = networks(name, size, profiles.PROFILES[profile][name])
         total = sum(network.count_params() for network in parts)
         trained = sum(prod(w.shape) for network in parts for w in network.trainable_weights)
@@ -28,21 +28,26 @@ def table(profile="paper", methods=tuple(profiles.METHODS)):
             {
                 "Method": profiles.METHODS[name].label,
                 "stated": profiles.METHODS[name].stated,
-                "Parameters ours": f"{total:,}",
-                "trained of them": f"{trained:,}",
-                "FLOPs ours": f"{sum(map(operations, parts)) / 1e9:,.2f} G",
+                "Parameters ours": f"{total:,}" if parts else "–",
+                "trained of them": f"{trained:,}" if parts else "–",
+                "FLOPs ours": f"{sum(map(operations, parts)) / 1e9:,.2f} G" if parts else "–",
                 "input": f"{size} px",
             }
         )
+    unknown = ["–: of a method that this table does not know."]
     return pd.DataFrame(rows), [
         "FLOPs: two operations a multiply-add, one picture, forward pass; those of the support "
         "vector machines of Mohammed et al. and Gehlot et al. depend on the data and are left out.",
         f"Networks of the {profile} profile, with random weights.",
+        *unknown * any(row["Parameters ours"] == "–" for row in rows),
     ]
 
 
 def networks(name, size, settings):
-    """The networks that a method shows a picture to, one after the other, with random weights."""
+    """The networks that a method shows a picture to, one after the other, with random weights.
+
+    Of a method that is not known here, one of the user's own, there are none.
+    """
     if name == "mohammed":
         backbone = pretrained.densenet("DenseNet201", size, None)[0]
         backbone.trainable = False
@@ -56,6 +61,8 @@ def networks(name, size, settings):
         return [das.with_head(das.resnet18(size))]
     if name == "depto":
         return [depto.with_head(pretrained.densenet("DenseNet121", size, None)[0])]
+    if name != "khandekar":
+        return []
     from cotconet.rivals.yolov4 import yolov4
 
     shares = {key: settings[key] for key in ("width", "depth") if key in settings}

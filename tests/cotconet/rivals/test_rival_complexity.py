@@ -2,7 +2,7 @@
 
 import pytest
 
-from cotconet.rivals import complexity
+from cotconet.rivals import complexity, profiles
 from cotconet.rivals.mohammed import recurrent
 
 
@@ -22,6 +22,16 @@ def test_the_table_counts_each_method_s_networks_beside_what_its_source_states()
     ]  # fmt: skip
     assert made.loc["Gehlot et al.", "stated"].startswith("its code: 95,371")
     assert "quick profile" in lines[1]
+
+
+def test_of_a_method_of_ones_own_nothing_is_counted(monkeypatch):
+    monkeypatch.setitem(profiles.METHODS, "own", profiles.Method("Own", None, "none"))
+    monkeypatch.setitem(profiles.PROFILES["quick"], "own", {"size": 48})
+    made, lines = complexity.table("quick", ["jawahar", "own"])
+    assert made.loc[0, "Parameters ours"] == "171,905"
+    assert made.loc[1].tolist() == ["Own", "none", "–", "–", "–", "48 px"]
+    assert lines[2].startswith("–: of a method")
+    assert len(complexity.table("quick", ["jawahar"])[1]) == 2
 
 
 @pytest.mark.slow
