@@ -22,6 +22,7 @@ from smears.images import resize
 from smears.weights import NotAvailable
 
 EMBEDDED = 4  # pictures that a frozen encoder sees at a time
+EPOCHS = {True: 10, False: 60}  # of a frozen encoder, and of one that starts at random
 
 
 def found(settings):
@@ -145,7 +146,7 @@ class LeuSAM:
         if self.frozen and augmenter:
             raise ValueError("augmenter: a frozen encoder sees each picture once; give None")
         batch_size = batch_size or (2 if self.frozen else 16)
-        epochs = epochs or (10 if self.frozen else 60)
+        epochs = epochs or EPOCHS[self.frozen]
         rate = learning_rate or (1e-4 if self.frozen else 1e-3)
         cache = run.folder / "cache"
         train = Prompted(

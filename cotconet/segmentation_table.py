@@ -27,7 +27,10 @@ BOXES = {"leusam": ("threshold", "true"), "unet": ("–",), "unet++": ("–",)}
 
 @dataclass(frozen=True)
 class Profile:
-    """Sizes of one profile: arguments of LeuSAM and of U-Nets, epochs among them; drawn smears."""
+    """Sizes of one profile: arguments of LeuSAM and of U-Nets, epochs among them; drawn smears.
+
+    Without epochs LeuSAM is trained for as many as its start asks for (`leusam.EPOCHS`).
+    """
 
     leusam: dict
     unet: dict
@@ -47,7 +50,7 @@ PROFILES = {
         {**DRAWN, "subjects": 40, "images": 5},
     ),
     "paper": Profile(
-        {"size": "base", "epochs": 10},
+        {"size": "base"},
         {"side": 256, "epochs": 60},
         {**DRAWN, "subjects": 40, "images": 5},
     ),
@@ -159,7 +162,8 @@ class Comparison:
         backend.start()
         from cotconet import leusam
 
-        return leusam.found(given)
+        found = leusam.found(given)
+        return {"epochs": leusam.EPOCHS[found["weights"] is not None], **found}
 
     def _untrained(self, kind, seed):
         backend.start()

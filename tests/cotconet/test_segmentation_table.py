@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,22 @@ def test_the_script_trains_on_drawn_smears(tmp_path):
     assert dice[table["Method"].str.startswith("U")].min() > 0.8
     for method in ("leusam", "u-net"):
         assert (tmp_path / f"my out/figures/segmentation_drawn_quick_{method}.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("come_to", "epochs"),
+    [({"size": "small", "weights": None}, 60), ({"weights": "sa1b"}, 10)],
+)
+def test_leusam_from_scratch_has_more_epochs_than_a_pretrained_one(
+    come_to, epochs, comparison, monkeypatch
+):
+    assert "epochs" not in segmentation_table.PROFILES["paper"].leusam
+    profile = replace(comparison.profile, leusam=segmentation_table.PROFILES["paper"].leusam)
+    monkeypatch.setattr(comparison, "profile", profile)
+    monkeypatch.setattr(leusam, "found", lambda settings: settings | come_to)
+    settings = comparison._run("LeuSAM", 0).settings
+    assert settings["epochs"] == epochs
+    assert settings["weights"] == come_to["weights"]
 
 
 def test_scores_by_other_masks_are_not_taken(comparison):
