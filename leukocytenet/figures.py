@@ -74,7 +74,7 @@ def curves(results):
         (("accuracy", "val_accuracy"), ("loss", "val_loss")), strict=True,
     ):  # fmt: skip
         for number, run in enumerate(runs):
-            history = run.history
+            history = run.logged(*keys)
             epochs = np.arange(1, len(history) + 1)
             for key, tint, name in zip(keys, PALETTE, ("training", "validation"), strict=False):
                 axis.plot(

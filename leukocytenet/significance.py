@@ -13,7 +13,7 @@ def significance(results):
     """Table 9: the paper's epoch-wise statistics, then intervals over subjects and McNemar."""
     runs = results.runs.get("LeukocyteNet", [])
     own = results.predictions("LeukocyteNet")
-    history = runs[0].history if runs else pd.DataFrame()
+    history = runs[0].logged("accuracy", "val_accuracy") if runs else pd.DataFrame()
     rows = [
         _row(results, name, _mean_over_epochs(history, key), len(history))
         for name, key in (

@@ -276,6 +276,8 @@ def _minority(predictions, minority):
 def durations(results):
     """Table 8: wall time of training and of validation, measured, not estimated."""
     runs = results.runs.get("LeukocyteNet", [])
+    lacking = "not recorded" if runs else "not run"
+    runs = [run for run in runs if not run.history.empty]
     rows = []
     for phase, key in (
         ("Total (Training + Validation)", "total"), ("Training (approx.)", "training"),
@@ -285,7 +287,7 @@ def durations(results):
             {
                 "Phase": phase,
                 "published (min)": results.published(phase, "duration"),
-                "ours (min)": _range([_minutes(run)[key] for run in runs]) if runs else "not run",
+                "ours (min)": _range([_minutes(run)[key] for run in runs]) if runs else lacking,
                 "n epochs": str(len(runs[0].history)) if runs else "–",
                 "data": results.data,
             }
@@ -306,6 +308,6 @@ def _range(minutes):
 
 
 def _minutes(run):
-    history = run.history
+    history = run.logged("seconds", "validation_seconds")
     train, held = history["seconds"].sum() / 60, history["validation_seconds"].sum() / 60
     return {"total": train + held, "training": train, "validation": held}

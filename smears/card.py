@@ -74,12 +74,18 @@ def write(run):
     they cannot differ from them; what the run did not record is said to be so.
 
     Raises:
-        InputError: the run has no predictions yet.
+        InputError: the run has no predictions yet, or its settings.json is another's.
     """
     if not run.finished:
         raise InputError(
             f"{run.folder} has no predictions.csv: train it to its end first. Networks that draw "
             "masks, such as LeuSAM's alone, predict no classes and have no card."
+        )
+    lacking = [name for name in ("model", "seed", "size") if name not in run.settings]
+    if lacking:
+        raise InputError(
+            f"{run.folder / 'settings.json'} lacks {', '.join(lacking)}, which every training of a "
+            "table notes: bring it back from a copy, or train that row again."
         )
     path = run.folder / NAME
     write_whole(path, text(run))
@@ -317,8 +323,7 @@ def warning(run, method):
 
 def _measured(run):
     """Dict: data -> what the run's explanations.json says of it; {} where there is none."""
-    path = run.folder / "explanations.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return run.explanations
 
 
 def _methods(found):

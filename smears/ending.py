@@ -9,6 +9,8 @@ from smears import InputError
 
 GO_ON = "Stopped. Finished epochs and rows are kept: the same command goes on from there."
 FREE = "Free some space, or give another --out: the same command goes on where it was."
+MOVE = "Move away what stands there, see who may write there, or give another --out."
+PLACES = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -16,8 +18,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def exits(stopped=GO_ON):
     """End the process as people expect.
 
-    130 after Ctrl-C, 2 with one message on bad input or a full disk, 1 in silence where no one
-    reads on (`| head`). What a terminal cannot show is printed as a question mark.
+    130 after Ctrl-C, 2 with one message on bad input, a full disk or a place that is not free, 1
+    in silence where no one reads on (`| head`). What a terminal cannot show is printed as a
+    question mark.
 
     Args:
         stopped: what is said after Ctrl-C.
@@ -39,6 +42,9 @@ def exits(stopped=GO_ON):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as problem:
+        if isinstance(problem, PLACES) and problem.filename:
+            print(f"\n{problem.filename}: {problem.strerror}. {MOVE}", file=sys.stderr)
+            sys.exit(2)
         full = _full(problem)
         if not full:
             raise

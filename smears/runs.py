@@ -115,7 +115,7 @@ class Run:
                 f"no other network. Give that, or the run's folder, {run.folder}."
             )
         try:
-            run.settings = json.loads((run.folder / "settings.json").read_text(encoding="utf-8"))
+            run.settings = _object((run.folder / "settings.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as problem:
             raise InputError(
                 f"{folder} is no run's folder: no settings.json to read in it. Tables print their "
@@ -169,16 +169,22 @@ class Run:
         """What `environment` found where it was trained; {} if that was not recorded."""
         return self._kept("environment.json")
 
-    def _kept(self, name):
+    @property
+    def explanations(self):
+        """Dict: data -> what `smears.explain.table.note` wrote of it; {} if none was measured."""
+        return self._kept("explanations.json", "Delete it, and measure the explanations again.")
+
+    def _kept(self, name, remedy=""):
         """The dict in one of the JSON files; {} where there is none."""
         path = self.folder / name
         try:
-            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except ValueError as problem:
-            raise InputError(
-                f"{path} is damaged ({problem}). Delete the folder {self.folder}: the same command "
-                "trains it again."
-            ) from problem
+            return _object(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (OSError, ValueError) as problem:
+            raise InputError(f"{path} is damaged ({problem}). {remedy or self._anew}") from problem
+
+    @property
+    def _anew(self):
+        return f"Delete the folder {self.folder}: the same command trains it again."
 
     @property
     def hardware(self):
@@ -189,7 +195,36 @@ class Run:
     def history(self):
         """DataFrame, a row an epoch: loss, accuracy, val_*, learning_rate, seconds; or empty."""
         path = self.folder / "history.csv"
-        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+        if not path.exists():
+            return pd.DataFrame()
+        try:
+            if not _ended(path):
+                raise ValueError("it is cut off")
+            # A method without epochs writes a line's end alone.
+            return pd.read_csv(path) if path.read_bytes().strip() else pd.DataFrame()
+        except (OSError, ValueError) as problem:
+            raise InputError(
+                f"{path} is damaged ({str(problem).strip()}). {self._anew}"
+            ) from problem
+
+    def logged(self, *columns):
+        """These columns of `history`; an empty DataFrame where it has no epoch.
+
+        Raises:
+            InputError: it lacks one of them, or has a text in it.
+        """
+        history = self.history
+        if history.empty:
+            return history
+        path = self.folder / "history.csv"
+        if lacking := [name for name in columns if name not in history]:
+            raise InputError(f"{path} lacks {', '.join(lacking)}. {self._anew}")
+        try:
+            return history[list(columns)].astype(float)
+        except ValueError as problem:
+            raise InputError(
+                f"{path} is damaged ({str(problem).strip()}). {self._anew}"
+            ) from problem
 
     def write_history(self, rows):
         """Write the history, a list of dicts, one an epoch."""
@@ -258,14 +293,16 @@ def read_predictions(path):
     """The predictions in a CSV file, exactly as they were written.
 
     Raises:
-        InputError: the file is cut off, or some of its probabilities are no numbers.
+        InputError: the file is cut off or damaged, or some of its probabilities are no numbers.
     """
-    with open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(file.tell() - 1, 0))
-        if file.read() != b"\n":
+    try:
+        if not _ended(path):
             raise InputError(_cut(path))
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as problem:
+        raise InputError(_damaged(path, problem)) from problem
+    if lacking := [name for name in KEYS if name not in table]:
+        raise InputError(_damaged(path, f"no column {', '.join(lacking)}"))
     classes = table.columns.difference(KEYS, sort=False)
     try:
         # By Python, which takes the nearest number in every version of pandas.
@@ -274,7 +311,32 @@ def read_predictions(path):
         raise InputError(_no_numbers(path, problem)) from problem
     if not np.isfinite(numbers).all():
         raise InputError(_no_numbers(path, "nan or inf"))
+    if strange := sorted(set(table["label"]) - set(classes)):
+        raise InputError(_damaged(path, f"no column of the class {', '.join(strange)}"))
     return table.assign(**dict(zip(classes, numbers.T, strict=True)))
+
+
+def _object(text):
+    """The dict in a JSON text; ValueError for anything else."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"a {type(found).__name__} and not an object with names")
+    return found
+
+
+def _ended(path):
+    """Whether a file ends with the end of a line, as whole ones do."""
+    with open(path, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(file.tell() - 1, 0))
+        return file.read() == b"\n"
+
+
+def _damaged(path, problem):
+    return (
+        f"{path} is damaged ({str(problem).strip()}): bring it back from a copy, or delete it, and "
+        "the same command trains that row again."
+    )
 
 
 def _no_numbers(path, which):

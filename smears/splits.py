@@ -374,7 +374,7 @@ def _read(frame, path):
     """The parts in a split's file, in the order of the catalogue."""
     try:
         kept = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("sha256")["part"]
-    except (ValueError, KeyError) as problem:
+    except (OSError, ValueError, KeyError) as problem:
         raise LeakError(
             f"{path} is no split ({problem}): delete the file, and a new one is made."
         ) from problem

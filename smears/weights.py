@@ -33,6 +33,12 @@ BROKEN = (
 )  # fmt: skip
 UNREACHABLE = (errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH)
 
+# What NumPy, h5py and Keras raise of damaged files, or of those that are built otherwise.
+DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError,
+    zipfile.BadZipFile,
+)  # fmt: skip
+
 # What a failed download taught this process, so that five rows do not try five times.
 _failed = []
 
@@ -336,6 +342,8 @@ def _assign(layer, arrays, path):
     shapes, wanted = _shapes(arrays), [tuple(w.shape) for w in layer.weights]
     if shapes != wanted:
         raise WrongFile(f"{path}: layer {layer.name} has shapes {shapes}, the network {wanted}")
+    if any(array.dtype.kind not in "fiu" for array in arrays.values()):
+        raise WrongFile(f"{path}: layer {layer.name} has values that are no numbers")
     layer.set_weights([array.astype("float32") for array in arrays.values()])
 
 
@@ -381,7 +389,7 @@ def _read_npz(path):
             for key in arrays.files:
                 layer, _, weight = key.rpartition("/")
                 found.setdefault(re.sub(r"^\d+_", "", layer), {})[weight] = arrays[key]
-    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as problem:
+    except DAMAGED as problem:
         raise WrongFile(
             f"{path}: not an .npz of plain arrays named <layer>/<weight> ({problem})"
         ) from problem
@@ -401,7 +409,7 @@ def _read_h5(path):
                 if arrays:
                     found[name] = arrays
             return found
-    except (OSError, KeyError, RuntimeError) as problem:
+    except DAMAGED as problem:
         raise WrongFile(
             f"{path}: neither .npz nor an .h5 of keras.applications ({problem}); files that Keras "
             "3 wrote must end in .weights.h5 or .keras"
@@ -412,10 +420,12 @@ def _loads_whole(network, path):
     """Whether Keras takes the file as this very network's; if not, nothing is changed."""
     before = network.get_weights()
     try:
+        with hdf5.opened(path):
+            pass  # an archive's checksums, which Keras does not look at
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of layers that it lacks: what follows tells
             network.load_weights(path)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+    except (*DAMAGED, hdf5.LeadsOut):
         network.set_weights(before)
         return False
     return True
@@ -437,7 +447,7 @@ def _read_keras(path, network):
                     nested = name
                 if len(own):
                     found[name] = {key: np.asarray(own[key]) for key in sorted(own, key=int)}
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as problem:
+    except DAMAGED as problem:
         raise WrongFile(f"{path}: no weights file of Keras 3 ({problem})") from problem
     if nested:
         raise WrongFile(

@@ -64,8 +64,7 @@ def note(run, tables, data):
     Args:
         run: smears.runs.Run. tables: dict label -> scores of one method. data: name of the data.
     """
-    path = run.folder / "explanations.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = run.explanations
     methods = {}
     for label, table in tables.items():
         found = {measure: interval([table], measure) for measure in MEASURES}
@@ -81,7 +80,7 @@ def note(run, tables, data):
         "explained": "the most probable class",
         SCORES: known.get(data, {}).get(SCORES, {}) | methods,
     }
-    write_whole(path, json.dumps(known, indent=1))
+    write_whole(run.folder / "explanations.json", json.dumps(known, indent=1))
 
 
 def table(models, data, methods):

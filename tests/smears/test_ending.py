@@ -23,6 +23,18 @@ def test_a_full_disk_ends_with_2_and_the_remedy(capsys, number):
         raise RuntimeError("another")
 
 
+def test_a_file_where_a_folder_belongs_ends_with_2_and_the_remedy(tmp_path, capsys):
+    (tmp_path / "tables").touch()
+    with pytest.raises(SystemExit) as end, exits():
+        (tmp_path / "tables").mkdir()
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'tables'}: " in error
+    assert "give another --out" in error
+    with pytest.raises(FileNotFoundError), exits():
+        (tmp_path / "none").read_text()
+
+
 def test_what_a_terminal_cannot_show_or_no_one_reads_is_no_error():
     code = "from smears.ending import exits\nwith exits():\n    print('93.7 – 95.9 ' * 9999)"
     latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}

@@ -138,6 +138,65 @@ def test_damaged_facts_are_refused_with_the_remedy(tmp_path, name):
         getattr(run, name)
 
 
+@pytest.mark.parametrize("name", ["facts", "environment", "explanations"])
+@pytest.mark.parametrize("how", ["list", "folder"])
+def test_other_things_than_facts_are_refused_with_the_remedy(tmp_path, name, how):
+    run = runs.Run(tmp_path, "row", {})
+    path = run.folder / f"{name}.json"
+    path.mkdir() if how == "folder" else path.write_text("[]")
+    with pytest.raises(runs.InputError, match=rf"{name}\.json is damaged .*Delete"):
+        getattr(run, name)
+
+
+def test_settings_that_are_no_object_are_refused(tmp_path):
+    (tmp_path / "settings.json").write_text("[1]")
+    with pytest.raises(runs.InputError, match=r"no settings\.json to read"):
+        runs.Run.read(tmp_path)
+
+
+HISTORY = "accuracy,seconds\n0.5,3\n0.6,3\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "cut off"), (HISTORY[:-3].encode(), "cut off"), (b"\xff\xfe\n", "decode"),
+        (HISTORY.encode() + b"1,2,3,4\n", "Expected 2 fields"),
+        (HISTORY.replace("0.6", "high").encode(), "high"),
+        (HISTORY.replace("accuracy", "rate").encode(), "lacks accuracy"),
+    ],
+)  # fmt: skip
+def test_a_damaged_history_is_refused_with_the_remedy(tmp_path, content, says):
+    run = runs.Run(tmp_path, "row", {})
+    (run.folder / "history.csv").write_bytes(content)
+    with pytest.raises(runs.InputError, match=rf"history\.csv .*{says}.*Delete the folder"):
+        run.logged("accuracy")
+
+
+def test_a_history_of_no_epochs_is_empty(tmp_path):
+    run = runs.Run(tmp_path, "row", {})
+    assert run.logged("accuracy").empty
+    run.write_history([])
+    assert run.logged("accuracy").empty
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace("label", "kind", 1), "no column label"),
+        (lambda text: text.replace("Healthy", "Sick", 1), "no column of the class Healthy"),
+        (lambda text: text + "a,b,c,d,e,f,g,h,i,j\n", "Expected 7 fields"),
+    ],
+)
+def test_predictions_of_another_form_are_refused_by_name(tmp_path, change, says):
+    run = runs.Run(tmp_path, "row", {})
+    run.write_predictions(_frame(), ["Healthy", "AML"], np.full((4, 2), 0.5))
+    path = run.folder / "predictions.csv"
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(runs.InputError, match=rf"predictions\.csv is damaged \(.*{says}"):
+        _ = run.predictions
+
+
 def test_who_waits_says_so(tmp_path, capsys):
     run, inside = runs.Run(tmp_path, "row", {}), threading.Event()
 

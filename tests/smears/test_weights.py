@@ -167,6 +167,41 @@ def test_what_is_no_weights_file_is_refused_by_name(name, tmp_path):
         load(_network(), tmp_path / name)
 
 
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("kept", [0, 0.5, 0.9])
+def test_files_that_are_cut_off_are_refused_by_name_and_change_nothing(name, kept, tmp_path):
+    WRITERS[name](tmp_path / name, _network(2))
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(kept * len(content))])
+    network = _network()
+    before = network.get_weights()
+    with pytest.raises(WrongFile, match=name):
+        load(network, tmp_path / name)
+    assert all(map(np.array_equal, before, network.get_weights()))
+
+
+def test_an_archive_whose_checksum_does_not_fit_is_refused(tmp_path):
+    _network(2).save(tmp_path / "whole.keras")
+    content = (tmp_path / "whole.keras").read_bytes()
+    kernel = _network(2).get_layer("first").kernel.numpy().tobytes()
+    assert kernel in content
+    (tmp_path / "whole.keras").write_bytes(content.replace(kernel, kernel[::-1]))
+    with pytest.raises(WrongFile, match=r"whole\.keras: no weights file of Keras 3 \(Bad CRC"):
+        load(_network(), tmp_path / "whole.keras")
+
+
+def test_texts_for_weights_and_other_structures_are_refused(tmp_path):
+    texts = {"first/kernel": np.full((3, 3, 3, 4), "a"), "first/bias": np.full(4, "b")}
+    np.savez(tmp_path / "text.npz", **texts)
+    with h5py.File(tmp_path / "set.weights.h5", "w") as file:
+        file["layers"] = 1
+    with h5py.File(tmp_path / "number.h5", "w") as file:
+        file.attrs["layer_names"] = 5
+    for name in ("text.npz", "set.weights.h5", "number.h5"):
+        with pytest.raises(WrongFile, match=name):
+            load(_network(), tmp_path / name)
+
+
 def test_a_missing_file_is_named_with_the_remedy(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.npz: give 'imagenet', None"):
         load(_network(), tmp_path / "absent.npz")
