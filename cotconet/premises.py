@@ -19,6 +19,8 @@ COUNTS = {"TP_leuk": (0, 0), "FN_nor": (0, 1), "FP_leuk": (1, 0), "TN_nor": (1, 
 def counts_table(results):
     """Table 1: images of each class before and after synthesis, published beside this data's.
 
+    Somebody's own data stand alone, without columns of published counts.
+
     Ours are synthesised up to parity of the training part alone (C4); with --split paper of all
     images, as the published numbers are.
     """
@@ -31,7 +33,7 @@ def counts_table(results):
     own = DATA_SETS.get(results.data, results.data)
     shown = "all" if whole else "training"
     rows = []
-    for name in dict.fromkeys([*results.paper.rows(1), own]):
+    for name in dict.fromkeys([*([] if results.own else results.paper.rows(1)), own]):
         for kind, label in zip(("cancer", "normal"), labels, strict=True):
             missing = max(base.values()) - base[label]
             ours = (int((frame["label"] == label).sum()), base[label], missing, max(base.values()))
@@ -40,9 +42,9 @@ def counts_table(results):
                 {
                     "Data set": name,
                     "Class": f"{kind} ({label})" if name == own else kind,
-                    "original published": results.published(name, kind),
-                    "synthetic published": results.published(name, f"synthetic_{kind}"),
-                    "total published": results.published(name, f"total_{kind}"),
+                    **results.beside("original", name, kind),
+                    **results.beside("synthetic", name, f"synthetic_{kind}"),
+                    **results.beside("total", name, f"total_{kind}"),
                     "original ours": texts[0],
                     f"{shown} ours": texts[1],
                     "synthetic for parity ours": texts[2],
@@ -57,7 +59,8 @@ def counts_table(results):
         + ("; a tenth of them is tested on, as in the paper's numbers." if whole else
            "; none is ever in validation or test.")
     )  # fmt: skip
-    lines.append(f"SN-AM: {results.paper.value(1, 'SN-AM', 'normal').note}.")
+    if not results.own:
+        lines.append(f"SN-AM: {results.paper.value(1, 'SN-AM', 'normal').note}.")
     return pd.DataFrame(rows), lines
 
 

@@ -36,7 +36,7 @@ def table(results, paper):
         rows.append(
             {
                 "Method": label,
-                "accuracy published": paper.published(label, "accuracy"),
+                **paper.beside("accuracy", label, "accuracy"),
                 "accuracy, paper's protocol": scored(mixed, "test", "accuracy", fraction),
                 "real pictures alone": scored(real, "test", "accuracy", fraction),
                 "accuracy, subjects apart": scored(apart, "test", "accuracy", fraction),

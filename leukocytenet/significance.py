@@ -46,7 +46,7 @@ def significance(results):
 def _row(results, name, text, n):
     return {
         "Metric": name,
-        "published": results.published(name, "value"),
+        **({} if results.own else {"published": results.published(name, "value")}),
         "ours": text,
         "n": str(n or "–"),
         "data": results.data,

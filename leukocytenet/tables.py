@@ -65,21 +65,21 @@ def acquisition(results):
     train = frame["label"][parts == "train"]
     positions, _ = augmentation.balance(train.tolist())
     shown = train.iloc[positions].value_counts()
-    published = [name for name in recipe.CLASSES if name in results.paper.table(2).index]
+    named = [] if results.own else [n for n in recipe.CLASSES if n in results.paper.table(2).index]
     rows = []
-    for name in [*published, *(name for name in results.classes if name not in published)]:
+    for name in [*named, *(name for name in results.classes if name not in named)]:
         rows.append(
             {
                 "Class": name,
-                "original published": results.published(name, "original"),
-                "augmented published": results.published(name, "augmented"),
+                **results.beside("original", name, "original"),
+                **results.beside("augmented", name, "augmented"),
                 "original ours": str(have.get(name, 0)),
                 "training ours": str((train == name).sum()),
                 "training with repetitions ours": str(shown.get(name, 0)),
                 "data": results.data,
             }
         )
-    missing = [name for name in recipe.CLASSES if name not in have]
+    missing = [name for name in named if name not in have]
     lines = [
         results.material.split_line,
         "Repetitions are augmented anew in each epoch; only training pictures are repeated.",
@@ -215,7 +215,10 @@ def ablation(results):
         row["data"] = results.data
         if results.options.external:
             external = results.external(label)
-            row["External accuracy published"] = f"{claim.value}†" if label == HYBRID_ROW else "–"
+            if not results.own:
+                row["External accuracy published"] = "–"
+                if label == HYBRID_ROW:
+                    row["External accuracy published"] = f"{claim.value}†"
             row["External accuracy ours (95% CI)"] = scored(external, "external", "accuracy")
             row["n external"] = size(external, "external")
             if len(external) < len(predictions):
@@ -251,6 +254,8 @@ def _external_line(results, claim):
             f"; {frame.attrs['namesakes']} names of people stand in --data, too, and count as "
             "different people"
         )
+    if results.own:
+        return f"{line}."
     return f"{line}. Published {claim.value}†: {claim.note} (section {claim.section})."
 
 
@@ -283,10 +288,12 @@ def durations(results):
         ("Total (Training + Validation)", "total"), ("Training (approx.)", "training"),
         ("Validation (approx.)", "validation"),
     ):  # fmt: skip
+        published = {"published (min)": results.published(phase, "duration")}
+        published = {} if results.own else published
         rows.append(
             {
                 "Phase": phase,
-                "published (min)": results.published(phase, "duration"),
+                **published,
                 "ours (min)": _range([_minutes(run)[key] for run in runs]) if runs else lacking,
                 "n epochs": str(len(runs[0].history)) if runs else "–",
                 "data": results.data,
@@ -295,8 +302,10 @@ def durations(results):
     lines = results.captions()
     lines.append(
         "Ours: wall time of all epochs of one training, mean (least to most) over seeds, on the "
-        "hardware above, without reading and decoding the pictures; "
-        "the paper's training time is an estimate that exceeds its own total."
+        "hardware above, without reading and decoding the pictures"
+        + "; the paper's training time is an estimate that exceeds its own total"
+        * (not results.own)
+        + "."
     )
     return pd.DataFrame(rows), lines
 

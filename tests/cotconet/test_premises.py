@@ -64,6 +64,15 @@ def test_the_paper_s_protocol_counts_all_images_as_table_1_does(tmp_path):
     assert any("a tenth of them is tested on" in line for line in lines)
 
 
+def test_ones_own_pictures_stand_alone_in_table_1(tmp_path, monkeypatch):
+    results = _results(COUNTS, tmp_path)
+    monkeypatch.setattr(Results, "own", True)
+    made, lines = premises.counts_table(results)
+    assert len(made) == 2
+    assert not [title for title in made if "published" in title]
+    assert not any("SN-AM" in line for line in lines)
+
+
 def test_folds_count_the_first_one_and_say_so(tmp_path):
     made, lines = premises.counts_table(_results(COUNTS, tmp_path, "--folds", "3"))
     assert "Training part: of the first fold." in lines
