@@ -181,13 +181,9 @@ def _network(task, s, store):
     if path is not None:
         report = weight_files.load(network, path)
         lacking = [name for name in convolutions if name in report.missing]
-        if not lacking:
-            return network, f"ImageNet, from {path.name}"
-        _rescale(network, task, store, "caffe", lacking)
-        return network, (
-            f"{path.name} for {len(convolutions) - len(lacking)} of {len(convolutions)} "
-            "convolutions; the others random, layer-sequential unit variance"
-        )
+        if lacking:
+            _rescale(network, task, store, "caffe", lacking)
+        return network, _taken(path, report, convolutions, lacking)
     try:
         model.copy_imagenet(network)
     except weight_files.NotAvailable as reason:
@@ -196,6 +192,25 @@ def _network(task, s, store):
         _rescale(network, task, store, "caffe", convolutions, by_channel=True)
         return network, _random("each channel normalised on one batch")
     return network, "ImageNet"
+
+
+def _taken(path, report, convolutions, lacking):
+    """In words which part of a network a weights file gave.
+
+    Args:
+        path: of the file. report: of `smears.weights.load`. convolutions, lacking: names of VGG19's
+            layers, and of those that the file lacks.
+    """
+    if not report.missing:
+        return f"{path.name}, the whole network with its head"
+    more = len(set(report.loaded) - set(convolutions))
+    further = f", and {more} other layers by name" * bool(more)
+    if not lacking:
+        return f"ImageNet, from {path.name}, for all convolutions{further}; the rest random"
+    return (
+        f"{path.name} for {len(convolutions) - len(lacking)} of {len(convolutions)} "
+        f"convolutions{further}; the others random, layer-sequential unit variance"
+    )
 
 
 def _backbone(task, s, store, mode):

@@ -29,6 +29,9 @@ from smears.ending import exits
 from smears.material import Material
 from smears.runs import Diverged, Run, hardware, read_predictions, write_whole
 
+# How a finished row that had to start at random comes by pretrained weights later.
+ANEW = " (once there is a network, another --out trains it anew)"
+
 UNASKED = "not asked for"  # why a row that --rows leaves out is not run
 
 
@@ -355,7 +358,10 @@ class Results:
         for label, runs in self.runs.items():
             for kind in dict.fromkeys(run.facts.get("weights", "not recorded") for run in runs):
                 starts.setdefault(kind, []).append(label)
-        lines += [f"Weights of {'; '.join(rows)}: {kind}." for kind, rows in starts.items()]
+        lines += [
+            f"Weights of {'; '.join(rows)}: {kind}{ANEW * ('could not be downloaded' in kind)}."
+            for kind, rows in starts.items()
+        ]
         lacking = {}
         for label, reason in self.missing.items():
             if label not in self.unshown:

@@ -186,6 +186,25 @@ def test_a_random_frozen_network_is_the_seed_s_whatever_was_drawn_before(tmp_pat
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.parametrize(
+    ("loaded", "missing", "said"),
+    [
+        ("abcd", "", "own.npz, the whole network with its head"),
+        ("ab", "cd", "ImageNet, from own.npz, for all convolutions; the rest random"),
+        ("abc", "d", "ImageNet, from own.npz, for all convolutions, and 1 other layers by name; "
+         "the rest random"),
+        ("a", "bcd", "own.npz for 1 of 2 convolutions; the others random, layer-sequential unit "
+         "variance"),
+        ("ad", "bc", "own.npz for 1 of 2 convolutions, and 1 other layers by name; the others "
+         "random, layer-sequential unit variance"),
+    ],
+)  # fmt: skip
+def test_a_run_says_which_part_of_its_network_a_file_gave(loaded, missing, said):
+    report = weights.Report(tuple(loaded), tuple(missing), ())
+    lacking = [name for name in missing if name in "ab"]
+    assert fitting._taken(Path("/w/own.npz"), report, ["a", "b"], lacking) == said
+
+
 class _Seen(Exception):
     """Raised where training would begin."""
 
