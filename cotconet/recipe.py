@@ -234,19 +234,3 @@ def train(task, run):
     with cost.measured() as found:
         fitting.train(task, run)
     run.note(**found)
-
-
-def predict(run, frame, task):
-    """Predictions table of other pictures by the pipeline that a finished run keeps."""
-    import pandas as pd
-
-    from cotconet import rivals
-    from cotconet.pipeline import CoTCoNet
-    from cotconet.preparation import Files
-    from smears.runs import KEYS, names
-
-    load = rivals.load if "method" in run.settings else CoTCoNet.load
-    model = load(run.folder / "model")
-    scores = pd.DataFrame(model.predict_proba(Files(frame)), columns=list(model.classes_))
-    table = frame[KEYS].assign(path=names(frame["path"])).reset_index(drop=True)
-    return pd.concat([table, scores[run.facts["classes"]]], axis=1)

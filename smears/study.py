@@ -46,9 +46,9 @@ class Study:
             `PAPER_SPLIT` (unit and share of --split paper, see smears.splits.split),
             `settings(profile, **row)` (a dict, "model" and "trunk" among it), `networks(settings)`
             (those whose weights --weights may give, see smears.weights.files), `train(task, run)`,
-            `predict(run, frame, task)` and `refuse(classes)` (why the method cannot tell these
-            classes apart, or ""), `published_counts()` and, for two classes, `positive(classes)`
-            (see smears.material.Material).
+            `refuse(classes)` (why the method cannot tell these classes apart, or ""),
+            `published_counts()`, where `external` is set `predict(run, frame, task)` and, for two
+            classes, `positive(classes)` (see smears.material.Material).
         make: for a table, a function of `Results` that returns (DataFrame of texts, list of
             caption lines); for a figure, one that returns (matplotlib figure, caption lines).
         table, figure: its number in the paper, one of the two.
