@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from smears import InputError, images
+from smears.catalogue import unit_of
 from smears.reports import pyplot
 from smears.statistics import difference_of_means, mean_by_subject
 
@@ -228,11 +229,8 @@ def _densities(axis, maps, chosen, order, stages):
         for row, name in enumerate(order):
             found = maps[name][place - len(stages)]
             share = 100 * (found > 0).mean((1, 2, 3))
-            subject = chosen[name]["subject"].where(
-                chosen[name]["subject"] != "", chosen[name]["source"]
-            )
             dense.append(share)
-            people.append(subject.to_numpy())
+            people.append(unit_of(chosen[name]).to_numpy())
             middle, low, high = mean_by_subject(share[None], people[-1])
             axis.errorbar(
                 place + 0.2 * row - 0.1, middle, [[max(middle - low, 0)], [max(high - middle, 0)]],

@@ -259,7 +259,7 @@ def _name_of_masks(frame):
 def _row(method, label, box, scores):
     found = {"Method": method, "Data": label, "Box": box}
     own = [s[(s["label"] == label) & (s["box"] == box)] for s in scores]
-    unit = own[0]["subject"].where(own[0]["subject"] != "", own[0]["source"])
+    unit = catalogue.unit_of(own[0])
     for title, column in (("Dice (95% CI)", "dice"), ("IoU (95% CI)", "iou")):
         values = np.stack([s[column].to_numpy(float) for s in own])
         found[title] = "{:.3f} ({:.3f}–{:.3f})".format(*statistics.mean_by_subject(values, unit))

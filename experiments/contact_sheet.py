@@ -5,6 +5,7 @@ import argparse
 import numpy as np
 
 from smears import commandline, images, reports, sources
+from smears.catalogue import unit_of
 from smears.ending import exits
 
 SIDE = 160  # pixels of a picture on the sheet
@@ -59,7 +60,7 @@ def _write(options):
 def _different(own, count, seed):
     """Positions of `count` pictures of one class, of as many subjects or sources as there are."""
     shuffled = np.random.default_rng(seed).permutation(len(own))
-    unit = own["subject"].where(own["subject"] != "", own["source"]).to_numpy()
+    unit = unit_of(own).to_numpy()
     seen, first, rest = set(), [], []
     for position in shuffled:
         (rest if unit[position] in seen else first).append(position)

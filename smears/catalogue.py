@@ -93,6 +93,18 @@ def file_marks(paths):
     return [hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else "" for path in paths]
 
 
+def unit_of(frame):
+    """What stands for itself in splits and bootstraps: the subject; where unknown, source image.
+
+    Args:
+        frame: catalogue or predictions table.
+
+    Returns:
+        Series of names on the frame's index.
+    """
+    return frame["subject"].where(frame["subject"] != "", frame["source"])
+
+
 def counts(frame):
     """Number of pictures of each label, a Series sorted by name."""
     return frame["label"].value_counts().sort_index()
@@ -226,8 +238,7 @@ def _twins(frame):
 
 def _small(frame):
     """A note for every class that no split can serve: one picture, or one subject."""
-    unit = frame["subject"].where(frame["subject"] != "", frame["source"])
-    numbers = unit.groupby(frame["label"]).nunique()
+    numbers = unit_of(frame).groupby(frame["label"]).nunique()
     return [
         f"class {label} has only {count} subject{'s' * (count > 1)} or source "
         f"image{'s' * (count > 1)}: "

@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from smears import InputError, copies, sources
+from smears.catalogue import unit_of
 from smears.folds import spread
 from smears.runs import names
 
@@ -49,9 +50,7 @@ def groups(frame, by="subject"):
         raise ValueError(f"split by {by!r}: must be one of {', '.join(UNITS)}.")
     if by == "image":
         return np.arange(len(frame))
-    unit = frame["source"]
-    if by == "subject":
-        unit = frame["subject"].where(frame["subject"] != "", frame["source"])
+    unit = unit_of(frame) if by == "subject" else frame["source"]
     alike = [_chain(pd.factorize(column)[0]) for column in (unit, frame["source"], frame["sha256"])]
     edges = np.concatenate([copies.pairs(frame["thumbnail"]), *alike])
     size = len(frame)

@@ -4,15 +4,10 @@ import numpy as np
 import pandas as pd
 
 from smears import colour, metrics, statistics
+from smears.catalogue import unit_of
 from smears.runs import classes_of
 
 RESAMPLES = 2000
-
-
-def unit_of(predictions):
-    """The independent unit of each prediction: subject; where unknown, source image. Series."""
-    known = predictions["subject"] != ""
-    return predictions["subject"].where(known, predictions["source"])
 
 
 def confusions(predictions, part):

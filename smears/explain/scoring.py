@@ -11,9 +11,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from smears import InputError, catalogue, images
+from smears.catalogue import unit_of
 from smears.explain import faithfulness, overlap, robustness
 from smears.runs import write_whole
-from smears.tables import unit_of
 
 TEXTS = ["label", "subject", "source", "said", "note"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from smears import statistics
+from smears.catalogue import unit_of
 from smears.explain import faithfulness, robustness, scoring
 from smears.runs import write_whole
-from smears.tables import unit_of
 
 # Column of the scores -> its title; ↑ higher is better, ↓ lower is better.
 MEASURES = {

@@ -10,6 +10,7 @@ import pytest
 
 from leukocytenet import control
 from smears import InputError, card, catalogue, drawn, images
+from smears.catalogue import unit_of
 from smears.classifier import Classifier
 from smears.explain import (
     Explanation,
@@ -22,7 +23,6 @@ from smears.explain import (
     table,
 )
 from smears.runs import Run
-from smears.tables import unit_of
 
 SIZE = 32
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from smears import colour, statistics, tables
+from smears import catalogue, colour, statistics, tables
 
 CLASSES = ["AML", "CLL", "Healthy"]
 COLUMNS = {
@@ -141,7 +141,7 @@ def test_the_interval_is_wider_if_the_pictures_of_a_subject_stand_and_fall_toget
 
 def test_the_unit_is_the_subject_and_the_source_image_where_it_is_unknown():
     table = pd.DataFrame({"subject": ["s1", "", "s1"], "source": ["a", "b", "c"]})
-    assert tables.unit_of(table).tolist() == ["s1", "b", "s1"]
+    assert catalogue.unit_of(table).tolist() == ["s1", "b", "s1"]
 
 
 def test_confusions_are_counted_by_subject_seed_by_seed():
