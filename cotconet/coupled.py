@@ -1,6 +1,5 @@
 """GMod and SMod joined to one feature extractor, trained under a temporary head (3.4)."""
 
-import shutil
 import sys
 from functools import partial
 from inspect import signature
@@ -159,10 +158,8 @@ def fit_extractor(
     training.fit(
         whole, *sets, run, epochs, class_weight=weight, callbacks=[settle], title=model.name
     )
-    fresh = run.folder / "extractor.partial.keras"
-    model.save(fresh, include_optimizer=False)
-    fresh.replace(path)
-    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
+    run.keep(model, "extractor")
+    run.drop_checkpoint()
     return model
 
 

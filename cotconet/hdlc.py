@@ -1,7 +1,5 @@
 """HDLC, the hierarchical deep learning classifier (3.6): features to the likelihood of cancer."""
 
-import shutil
-
 import keras
 import numpy as np
 from keras import layers
@@ -139,10 +137,8 @@ def fit_hdlc(
     ]
     training.fit(whole, *sets, run, epochs, callbacks=callbacks, title="HDLC")
     last.set_weights(logit.get_weights())
-    fresh = run.folder / "hdlc.partial.keras"
-    model.save(fresh, include_optimizer=False)
-    fresh.replace(path)
-    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
+    run.keep(model, "hdlc")
+    run.drop_checkpoint()
     return model
 
 

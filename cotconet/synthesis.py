@@ -1,8 +1,5 @@
 """Train LeuGAN on the smaller class's pictures, and synthesise up to parity (3.3, Table 1)."""
 
-import os
-import shutil
-
 import keras
 import numpy as np
 
@@ -105,10 +102,8 @@ def train(
         gan, real, None, run, epochs, title="LeuGAN", shown=SHOWN,
         callbacks=[Samples(run.folder / "samples", seed, every, epochs)],
     )  # fmt: skip
-    fresh = run.folder / "leugan.partial.keras"
-    gan.save(fresh)
-    os.replace(fresh, finished)
-    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
+    run.keep(gan, "leugan", include_optimizer=True)
+    run.drop_checkpoint()
     return gan
 
 

@@ -72,9 +72,7 @@ def _train(run, task):
     training.fit(
         model, part("train", shuffle=True), part("validation"), run, s["epochs"], title=s["model"]
     )
-    fresh = run.folder / "model.partial.keras"
-    model.save(fresh, include_optimizer=False)
-    fresh.replace(run.folder / "model.keras")
+    run.keep(model)
     run.note(preprocess="tf", classes=list(CLASSES), weights="random")
     positions = task.positions("validation", "test")
     frame = task.catalogue.iloc[positions].assign(part=task.parts.iloc[positions])

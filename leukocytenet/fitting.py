@@ -249,9 +249,7 @@ def _rescale(network, task, store, mode, only, by_channel=False):
 def _finish(task, run, network, store, mode, probabilities):
     """Keep the network and the probabilities of the JUDGED parts, finish the run."""
     positions = task.positions(*JUDGED)
-    fresh = run.folder / "model.partial.keras"
-    network.save(fresh, include_optimizer=False)
-    fresh.replace(run.folder / "model.keras")
+    run.keep(network)
     run.note(
         preprocess=mode,
         classes=list(task.classes),

@@ -254,6 +254,20 @@ class Run:
         self.note(predictions=len(table))
         # In this order: killed in between, the run is finished and not lost.
         write_whole(self.folder / "predictions.csv", text)
+        self.drop_checkpoint()
+
+    def keep(self, network, name="model", **options):
+        """Write a network to `<name>.keras`, whole or not at all, without its optimizer.
+
+        Args:
+            network: keras.Model. options: of keras.Model.save.
+        """
+        fresh = self.folder / f"{name}.partial.keras"
+        network.save(fresh, **{"include_optimizer": False, **options})
+        os.replace(fresh, self.folder / f"{name}.keras")
+
+    def drop_checkpoint(self):
+        """Remove what only an unfinished training needs."""
         shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
 
     @property

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -238,10 +237,8 @@ class Rival(ClassifierMixin, BaseEstimator):
                 network, kind = self.build(train)
             run.note(precision=precision, weights=kind, parameters=network.count_params())
             self.train_network(network, train, held, run)
-            fresh = run.folder / "network.partial.keras"
-            network.save(fresh, include_optimizer=False)
-            fresh.replace(path)
-            shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
+            run.keep(network, "network")
+            run.drop_checkpoint()
         self.history_ = run.history
         self.facts_ |= {name: run.facts[name] for name in ("weights", "parameters", "precision")}
         return network

@@ -1,8 +1,5 @@
 """A conditional LeuGAN: the same generator and discriminator, told which class is wanted."""
 
-import os
-import shutil
-
 import keras
 import numpy as np
 from keras import layers, ops
@@ -116,10 +113,8 @@ def train(store, codes, run, *, size=256, width=1024, epochs=200, batch_size=64,
         augmenter=Augmenter(horizontal_flip=True, quarter_turns=True), shuffle=True, seed=seed,
     )  # fmt: skip
     training.fit(gan, real, None, run, epochs, title="Conditional GAN", shown=synthesis.SHOWN)
-    fresh = run.folder / "gan.partial.keras"
-    gan.save(fresh, include_optimizer=False)
-    os.replace(fresh, finished)
-    shutil.rmtree(run.folder / "checkpoint", ignore_errors=True)
+    run.keep(gan, "gan")
+    run.drop_checkpoint()
     return gan
 
 

@@ -78,9 +78,7 @@ class Mohammed(Rival):
         else:
             backbone, kind = self._frozen(train)
             run.note(weights=kind)
-            fresh = run.folder / "backbone.partial.keras"
-            backbone.save(fresh, include_optimizer=False)
-            fresh.replace(path)
+            run.keep(backbone, "backbone")
             self._take(backbone)
         self.network_ = self.trained(train, held)
         self._tap = _to_bilstm(self.network_)

@@ -224,3 +224,32 @@ def test_what_was_measured_of_an_earlier_network_goes_when_another_is_trained(tm
     assert {path.name for path in run.folder.iterdir()} == {
         "settings.json", "facts.json", "environment.json",
     }  # fmt: skip
+
+
+def test_a_network_is_kept_whole_or_not_at_all(tmp_path):
+    class Network:
+        def __init__(self, text):
+            self.text = text
+
+        def save(self, path, include_optimizer=True):
+            path.write_text(f"{self.text} {include_optimizer}")
+            if not self.text:
+                raise OSError("No space left on device")
+
+    run = runs.Run(tmp_path, "row", {})
+    run.begin()
+    run.keep(Network("first"))
+    with pytest.raises(OSError, match="No space"):
+        run.keep(Network(""))
+    assert (run.folder / "model.keras").read_text() == "first False"
+    run.keep(Network("other"), "gan", include_optimizer=True)
+    assert (run.folder / "gan.keras").read_text() == "other True"
+
+
+def test_a_checkpoint_is_dropped_also_where_there_is_none(tmp_path):
+    run = runs.Run(tmp_path, "row", {})
+    run.begin()
+    (run.folder / "checkpoint" / "epoch-0001").mkdir(parents=True)
+    for _ in range(2):
+        run.drop_checkpoint()
+        assert not (run.folder / "checkpoint").exists()
