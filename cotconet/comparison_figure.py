@@ -1,6 +1,7 @@
 """CoTCoNet's Figure 7: ROC curves and radar charts of the methods that were run."""
 
 from functools import partial
+from itertools import count
 
 import numpy as np
 
@@ -9,11 +10,11 @@ from smears import colour, metrics
 from smears.reports import pyplot
 from smears.tables import interval
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#7F7F7F",
-    "#8C564B",
-)  # fmt: skip
+# Okabe and Ito's colours, which colour-blind readers can tell apart, but their pale yellow.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+# A style for each round of the colours; the last one is that of the paper's numbers.
+STYLES = ("-", "--", "-.", (0, (8, 2, 1, 2, 1, 2)))
+PUBLISHED = {"color": "#B0B0B0", "linestyle": ":", "linewidth": 2.5}
 TABLES = {"cnmc": 2, "allidb1": 4, "allidb2": 5, "snam": 6}  # where the paper prints each set
 
 
@@ -24,14 +25,13 @@ def comparison(results):
     figure = pyplot().figure(figsize=(12, 5.2), layout="constrained")
     roc, radar = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="polar")
     lines, missing = [], []
-    tints = iter(COLOURS)
+    numbers = count()
     for label in [*results.study.rows, *colour.CLASSIFIERS]:
         predictions = results.predictions(label)
         if not predictions:
             missing.append(label)
             continue
-        tint, dashed = next(tints), label in colour.CLASSIFIERS
-        style = {"color": tint, "linestyle": "--" if dashed else "-", "linewidth": 1.8}
+        style = drawn(next(numbers))
         area = _roc(roc, predictions, index, results.classes, label, style)
         scores = [
             interval(predictions, "test", partial(binary_score, name, index))[0]
@@ -42,9 +42,8 @@ def comparison(results):
     published = TABLES.get(results.options.data[0].split(":")[0])
     if published and len(results.options.data) == 1:
         values = [results.paper.value(published, "CoTCoNet", column).value for column in SCORES]
-        style = {"color": "#B0B0B0", "linestyle": ":", "linewidth": 2.5}
-        _radar(radar, values, "CoTCoNet as published", style)
-        roc.plot([], [], label=f"CoTCoNet as published, in (b) (Table {published})", **style)
+        _radar(radar, values, "CoTCoNet as published", PUBLISHED)
+        roc.plot([], [], label=f"CoTCoNet as published, in (b) (Table {published})", **PUBLISHED)
     roc.plot([0, 1], [0, 1], color="#cccccc", linewidth=1, zorder=0)
     roc.set(xlabel="false positive rate", ylabel="true positive rate", title="(a) ROC, test",
             xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))  # fmt: skip
@@ -65,6 +64,12 @@ def comparison(results):
         "and areas: all test pictures, of the first seed; radar: mean over seeds.",
         *results.captions(),
     ]
+
+
+def drawn(number):
+    """How the method with this number is drawn in both panels: no two of 28 alike."""
+    again, tint = divmod(number, len(COLOURS))
+    return {"color": COLOURS[tint], "linestyle": STYLES[again % len(STYLES)], "linewidth": 1.8}
 
 
 def _roc(axis, predictions, index, classes, label, style):

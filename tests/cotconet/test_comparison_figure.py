@@ -7,7 +7,7 @@ import pytest
 import two_classes
 from figure7 import CURVES
 
-from cotconet.comparison_figure import comparison
+from cotconet.comparison_figure import COLOURS, PUBLISHED, STYLES, comparison, drawn
 from smears.reports import pyplot
 
 
@@ -45,6 +45,31 @@ def test_curves_areas_and_scores_are_those_of_the_predictions(results):
     assert recall == pytest.approx(said[truth].mean())
     assert f1 == pytest.approx(2 * recall / (1 + recall))
     assert len(radar.lines) == 3  # CoTCoNet and the two rows of colour alone; drawn cells: no table
+    pyplot().close(figure)
+
+
+def test_a_method_is_drawn_alike_in_both_panels_and_like_no_other():
+    looks = [drawn(number) for number in range(len(COLOURS) * len(STYLES))]
+    assert len({(look["color"], look["linestyle"]) for look in looks}) == len(looks)
+    assert PUBLISHED["linestyle"] not in STYLES
+    # Also by eye: a colour comes again only with another style.
+    assert [look["linestyle"] for look in looks[: len(COLOURS) + 1]] == ["-"] * 7 + ["--"]
+
+
+def test_more_methods_than_colours_stay_apart(results, monkeypatch):
+    rows = {f"Method {number}": {} for number in range(11)}
+    found = results.predictions("CoTCoNet")
+    monkeypatch.setattr(results, "study", replace(results.study, rows=rows))
+    monkeypatch.setattr(results, "predictions", lambda label: found)
+    figure, _ = comparison(results)
+    roc, radar = figure.axes
+    looks = [
+        {line.get_gid(): (line.get_color(), line._dash_pattern) for line in axis.lines
+         if line.get_gid()} for axis in (roc, radar)
+    ]  # fmt: skip
+    assert looks[0] == looks[1]
+    assert len(looks[0]) == 13
+    assert len({str(look) for look in looks[0].values()}) == 13
     pyplot().close(figure)
 
 
