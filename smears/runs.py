@@ -27,11 +27,16 @@ class Diverged(InputError):
 
 
 def write_whole(path, text):
-    """Write a text file so that it is there whole or not at all (a rename in its folder)."""
+    """Write a text file so that it is there whole or not at all (a rename in its folder).
+
+    Its lines end with a line feed on every system, the last one too.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    fresh.write_text(text, encoding="utf-8")
+    # As pandas writes them on Windows.
+    text = text.replace(os.linesep, "\n").rstrip("\n") + "\n"
+    fresh.write_text(text, encoding="utf-8", newline="\n")
     os.replace(fresh, path)
 
 

@@ -53,6 +53,16 @@ def test_a_run_is_finished_by_its_predictions_alone_and_its_checkpoint_goes(tmp_
     assert not (run.folder / "checkpoint").exists()
 
 
+@pytest.mark.parametrize("text", ["a\nb", "a\nb\n", "a\nb\n\n"])
+def test_a_text_ends_with_one_line_feed_and_has_no_other_line_ends(tmp_path, monkeypatch, text):
+    path = tmp_path / "file.txt"
+    runs.write_whole(path, text)
+    assert path.read_bytes() == b"a\nb\n"
+    monkeypatch.setattr(runs.os, "linesep", "\r\n")  # with which pandas ends lines on Windows
+    runs.write_whole(path, text.replace("\n", "\r\n"))
+    assert path.read_bytes() == b"a\nb\n"
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file.txt"
     runs.write_whole(path, "old")
@@ -63,7 +73,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         runs.write_whole(path, "new")
-    assert path.read_text() == "old"
+    assert path.read_text() == "old\n"
 
 
 def test_facts_add_up(tmp_path):
