@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import warnings
+from contextlib import contextmanager
 from operator import index
 from pathlib import Path
 
@@ -95,6 +96,31 @@ def decode(source, most=MAX_PIXELS):
 
 def describe(source, most=MAX_PIXELS):
     """Like `decode`, but returns (array, note): what had to be converted, "" if nothing."""
+    with _opened(source, most) as image:
+        # Asked first, for to count the frames of a large GIF takes seconds.
+        several = getattr(image, "is_animated", False)
+        # Phones put a preview or a map of brightness behind a JPEG, which no viewer shows.
+        if several and image.format != "MPO":
+            raise BadImage("more than one frame: save the one that counts")
+        # Asked before loading, in which Pillow turns TIFF by itself.
+        turned = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb, note = _to_rgb(image)
+        notes = ["first of several frames taken"] * several
+        notes += ["EXIF rotation applied"] * turned + [note] * bool(note)
+        return rgb, "; ".join(notes + [DARK] * bool(rgb.max() <= DARKEST))
+
+
+def size(source, most=MAX_PIXELS):
+    """(width, height) of a picture, whose pixels are not decoded; raises as `decode`."""
+    with _opened(source, most) as image:
+        return image.size
+
+
+@contextmanager
+def _opened(source, most):
+    """A Pillow image whose pixels are not read yet, within the limits of `decode`."""
     content = source if isinstance(source, bytes) else read(source)
     if not content:
         raise BadImage("empty file")
@@ -111,19 +137,7 @@ def describe(source, most=MAX_PIXELS):
                 _check_size(*image.size, most)
                 if image.format in ("JPEG", "MPO") and _many_scans(content):
                     raise BadImage(f"more than {MAX_SCANS} scans: save it as an ordinary JPEG")
-                # Asked first, for to count the frames of a large GIF takes seconds.
-                several = getattr(image, "is_animated", False)
-                # Phones put a preview or a map of brightness behind a JPEG, which no viewer shows.
-                if several and image.format != "MPO":
-                    raise BadImage("more than one frame: save the one that counts")
-                # Asked before loading, in which Pillow turns TIFF by itself.
-                turned = image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                rgb, note = _to_rgb(image)
-                notes = ["first of several frames taken"] * several
-                notes += ["EXIF rotation applied"] * turned + [note] * bool(note)
-                return rgb, "; ".join(notes + [DARK] * bool(rgb.max() <= DARKEST))
+                yield image
     except BadImage:
         raise
     except Image.DecompressionBombError as problem:

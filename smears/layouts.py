@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
+from smears import images
 from smears.commandline import quoted
 from smears.images import ENDINGS
 from smears.sources import allidb, ash, cnmc, kin, listing, manifest, pbc, snam, taleqani, zheng
@@ -229,9 +229,8 @@ def _allidb(found):
     if place in allidb.FOLDERS.values():
         return "allidb1" if place == allidb.FOLDERS[1] else "allidb2"
     try:
-        with Image.open(found[0]) as image:
-            return "allidb1" if max(image.size) > 600 else "allidb2"
-    except (OSError, Image.DecompressionBombError):
+        return "allidb1" if max(images.size(found[0])) > 600 else "allidb2"
+    except (OSError, images.BadImage):
         return "allidb1"
 
 

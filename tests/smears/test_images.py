@@ -284,6 +284,16 @@ def test_a_small_tiff_of_a_million_strips_is_refused_at_once(tag, unit, big):
         images.decode(bombs.tiff(1_000_000, tag, unit, (1, 4_000_000), big=big))
 
 
+def test_a_size_is_asked_for_within_the_same_limits(tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_bytes(bombs.tiff(16, size=(64, 32)))
+    assert images.size(path) == (64, 32)
+    with pytest.raises(images.BadImage, match="strips or tiles"):
+        images.size(bombs.tiff(1_000_000))
+    with pytest.raises(images.BadImage, match="not an image"):
+        images.size(b"%!PS-Adobe-3.0 EPSF-3.0")
+
+
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize(("tag", "most"), [(bombs.STRIPS, 64), (bombs.TILES, 16)])
 def test_a_tiff_may_have_a_strip_for_each_row_and_a_tile_for_16_x_16_pixels(tag, most, big):
