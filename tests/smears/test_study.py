@@ -344,6 +344,18 @@ def test_weights_are_given_as_a_folder_or_for_a_row(tmp_path):
     assert commandline.parse([COMPARISON], given).weights == {"": tmp_path, "Inception V3": file}
 
 
+def test_a_row_whose_weights_could_not_be_downloaded_is_told_how_to_get_them(tmp_path):
+    results = standin.results(COMPARISON, tmp_path, "--rows", "MobileNet", "VGG19")
+    told = "random, because the ImageNet weights could not be downloaded"
+    results.runs["VGG19"][0].note(weights=told)
+    lines = results.captions()
+    assert (
+        f"Weights of VGG19: {told} (once there is a network, another --out trains it anew)."
+        in lines
+    )
+    assert "Weights of MobileNet: ImageNet." in lines
+
+
 def test_external_pictures_are_predicted_once_and_then_read(out, tmp_path, capsys):
     folder = _folder_of_pictures(tmp_path / "other", ["AML", "CLL", "Healthy"])
     _folder_of_pictures(tmp_path / "other", ["MDS"], seed=700)
