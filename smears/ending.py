@@ -43,7 +43,8 @@ def exits(stopped=GO_ON):
         sys.exit(1)
     except Exception as problem:
         if isinstance(problem, PLACES) and problem.filename:
-            print(f"\n{problem.filename}: {problem.strerror}. {MOVE}", file=sys.stderr)
+            place = problem.filename2 or problem.filename  # of a rename, where it was to go
+            print(f"\n{place}: {problem.strerror}. {MOVE}", file=sys.stderr)
             sys.exit(2)
         full = _full(problem)
         if not full:

@@ -31,6 +31,10 @@ def test_a_file_where_a_folder_belongs_ends_with_2_and_the_remedy(tmp_path, caps
     error = capsys.readouterr().err
     assert f"{tmp_path / 'tables'}: " in error
     assert "give another --out" in error
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(SystemExit), exits():
+        (tmp_path / "tables").replace(tmp_path / "report.md")
+    assert f"{tmp_path / 'report.md'}: " in capsys.readouterr().err
     with pytest.raises(FileNotFoundError), exits():
         (tmp_path / "none").read_text()
 
