@@ -177,7 +177,16 @@ class Run:
     @property
     def explanations(self):
         """Dict: data -> what `smears.explain.table.note` wrote of it; {} if none was measured."""
-        return self._kept("explanations.json", "Delete it, and measure the explanations again.")
+        again = "Delete it, and measure the explanations again."
+        found = self._kept("explanations.json", again)
+        for measured in found.values():
+            scores = [value for value in measured.values() if isinstance(value, dict)]
+            if not scores or any("pictures" not in one for one in scores[0].values()):
+                raise InputError(
+                    f"{self.folder / 'explanations.json'} was written by an older version, or is "
+                    f"damaged. {again}"
+                )
+        return found
 
     def _kept(self, name, remedy=""):
         """The dict in one of the JSON files; {} where there is none."""

@@ -1,12 +1,13 @@
 """A run folder is keyed by its settings, written whole, and read back exactly."""
 
+import json
 import threading
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from smears import runs
+from smears import InputError, runs
 
 
 def _frame(count=4):
@@ -234,6 +235,14 @@ def test_what_was_measured_of_an_earlier_network_goes_when_another_is_trained(tm
     assert {path.name for path in run.folder.iterdir()} == {
         "settings.json", "facts.json", "environment.json",
     }  # fmt: skip
+
+
+def test_explanations_in_the_form_of_an_older_version_are_named_with_the_remedy(tmp_path):
+    run = runs.Run(tmp_path, "a", {"seed": 0})
+    known = {"drawn": {"pictures": 40, "scores": {"Grad-CAM": {"ranks": [0.3, 0.2, 0.4]}}}}
+    (run.folder / "explanations.json").write_text(json.dumps(known))
+    with pytest.raises(InputError, match=r"explanations\.json.*older version.*Delete it"):
+        run.explanations  # noqa: B018
 
 
 def test_a_network_is_kept_whole_or_not_at_all(tmp_path):
