@@ -177,7 +177,9 @@ def test_the_card_names_the_training_data(run):
     data = service_card.card(loaded)["training"]["data"]
     assert data["sets"] == ["drawn"]
     assert data["counts"]["AML"] == {"train": 6, "validation": 3, "test": 3}
-    assert data["audit"].startswith("Split by subject: train 18 / validation 9 / test 9 of 36")
+    assert data["audit"].startswith(
+        "Split as the data gives it: train 18 / validation 9 / test 9 of 36"
+    )
 
 
 def test_results_that_were_kept_without_their_network_say_so(run, tmp_path):

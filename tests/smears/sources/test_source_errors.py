@@ -126,7 +126,7 @@ def test_an_external_folder_may_name_its_people_as_ours_does_and_it_is_counted(
     assert external("folder:{}", "csv:{}/list.csv").attrs["namesakes"] == 0
     material = SimpleNamespace(external=frame, external_name="folder-south")
     line = tables._external_line(
-        SimpleNamespace(material=material, classes=CLASSES),
+        SimpleNamespace(material=material, classes=CLASSES, own=True),
         SimpleNamespace(value="", note="", section=""),
     )
     assert "; 5 names of people stand in --data, too, and count as different people" in line
