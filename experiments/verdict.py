@@ -107,8 +107,8 @@ evidence) and what the published numbers imply; `experiments/forensics.py` print
   of the data set that it names.
 
 The papers' own test images, splits and weights are not public. "The most frequent class" is the
-accuracy of always giving that answer. CoTCoNet's stored trainings, but those on ALL-IDB2 and
-those of seed 0 on immature cells of PBC, are from before the versions of its stages were written down
+accuracy of always giving that answer. CoTCoNet's stored trainings, but those on ALL-IDB2 and those
+of seed 0 on immature cells of PBC, are from before the versions of its stages were written down
 ([results](experiments/results/README.md#cotconet)).
 """
 

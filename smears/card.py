@@ -309,7 +309,7 @@ def warning(run, method):
     """
     failed = [
         data
-        for data, measured in _measured(run).items()
+        for data, measured in run.explanations.items()
         if _methods(measured).get(method, {}).get("check with random weights") == "fails"
     ]
     if not failed:
@@ -321,11 +321,6 @@ def warning(run, method):
     )
 
 
-def _measured(run):
-    """Dict: data -> what the run's explanations.json says of it; {} where there is none."""
-    return run.explanations
-
-
 def _methods(found):
     """Dict: method -> its scores, of one data set's entry in explanations.json."""
     return next(value for value in found.values() if isinstance(value, dict))
@@ -333,7 +328,7 @@ def _methods(found):
 
 def _explanations(run):
     """(one phrase, Markdown lines) on the scores in the run's explanations.json."""
-    measured = _measured(run)
+    measured = run.explanations
     if not measured:
         return "not measured; `python experiments/explanations.py --help` says how", []
     phrases, lines = [], []

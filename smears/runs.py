@@ -194,7 +194,11 @@ class Run:
         try:
             return _object(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, ValueError) as problem:
-            raise InputError(f"{path} is damaged ({problem}). {remedy or self._anew}") from problem
+            raise self._damaged(path, problem, remedy) from problem
+
+    def _damaged(self, path, problem, remedy=""):
+        """What is raised of a file that cannot be read."""
+        return InputError(f"{path} is damaged ({str(problem).strip()}). {remedy or self._anew}")
 
     @property
     def _anew(self):
@@ -217,9 +221,7 @@ class Run:
             # A method without epochs writes a line's end alone.
             return pd.read_csv(path) if path.read_bytes().strip() else pd.DataFrame()
         except (OSError, ValueError) as problem:
-            raise InputError(
-                f"{path} is damaged ({str(problem).strip()}). {self._anew}"
-            ) from problem
+            raise self._damaged(path, problem) from problem
 
     def logged(self, *columns):
         """These columns of `history`; an empty DataFrame where it has no epoch.
@@ -236,9 +238,7 @@ class Run:
         try:
             return history[list(columns)].astype(float)
         except ValueError as problem:
-            raise InputError(
-                f"{path} is damaged ({str(problem).strip()}). {self._anew}"
-            ) from problem
+            raise self._damaged(path, problem) from problem
 
     def write_history(self, rows):
         """Write the history, a list of dicts, one an epoch."""
