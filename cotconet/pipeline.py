@@ -1,7 +1,5 @@
 """CoTCoNet whole: pictures in, probabilities out, every stage kept under what decides it."""
 
-import hashlib
-import json
 import sys
 import tempfile
 import time
@@ -17,17 +15,15 @@ from cotconet import preparation, segmentation, stage_settings
 from cotconet.given import accepted, name_of, passing, plain, units
 from cotconet.grafr import GraFR, floored
 from cotconet.recipe import COLLAPSED, VERSIONS
+from cotconet.segmentation import LEARNED
 from smears import InputError, images
 from smears.arrays import write_stream
-from smears.runs import Run, model_folder, write_whole
+from smears.runs import Run, model_folder
 from smears.weights import by_content
 
-# Segmenters that are trained -> the argument that holds their settings.
-LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}
 SYNTHESES = ("leugan", "traditional", None)
 SCALES = ("common", "own")
 LEAST_COMPARED = 4  # synthetic pictures; how fewer vary says nothing
-FORMAT = 2
 
 
 class CoTCoNet(ClassifierMixin, BaseEstimator):
@@ -149,7 +145,7 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         self._open()
         stage_settings.check(self)
         codes, held = self._codes(y), self._codes(validation[1])
-        self._check_late_stages(codes, groups, synthetic)
+        stage_settings.check_data(self, codes, groups, synthetic)
         self._learn_enhancement(pictures)
         self._learn_masks(pictures)
         if synthetic is None:
@@ -238,32 +234,12 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
     def save(self, folder):
         """Write all that `predict_proba` needs, as data that runs no code when it is loaded.
 
-        Files: settings.json, extractor.keras, hdlc.keras, arrays.npz (selection and scale); with a
-        graph nodes.npy (its training features); of a trained enhancement or segmenter mirnet/,
-        leusam/, unet/ or unet++/.
+        Files: see `cotconet.saved`.
         """
+        from cotconet import saved
+
         check_is_fitted(self, "classes_")
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for step in filter(callable, self.steps_):
-            step.save(folder / "mirnet")
-        if self.segment in LEARNED:
-            self.segmenter_.save(folder / self.segment)
-        self.extractor_.save(folder / "extractor.keras", include_optimizer=False)
-        self.hdlc_.save(folder / "hdlc.keras", include_optimizer=False)
-        arrays = {"support": self.support_}
-        if self.graph:
-            nodes = self.grafr_.X_
-            write_stream(folder / "nodes.npy", nodes.shape, np.float16, iter(nodes))
-        else:
-            arrays |= {"mean": self.mean_, "scale": self.scale_}
-        np.savez(folder / "arrays.npz", **arrays)
-        arguments = {**self.get_params(), "cache": None}
-        known = {
-            "format": FORMAT, "arguments": arguments, "facts": self.facts_, "side": self.side_,
-            "classes": self.classes_.tolist(), "positive": str(self.positive_),
-        }  # fmt: skip
-        write_whole(folder / "settings.json", json.dumps(known, indent=1))
+        saved.write(self, Path(folder))
 
     @classmethod
     def load(cls, folder, cache=None):
@@ -278,69 +254,18 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         from smears import backend
 
         backend.start()
+        from cotconet import saved
         from smears import model_files
 
         folder = model_folder(folder)
-        try:
-            known = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-            found = known["format"]
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise InputError(
-                f"{folder} is no saved CoTCoNet: it has no settings.json of one. Give a folder "
-                "that `save` wrote, or a finished run's."
-            ) from problem
-        if found != FORMAT:
-            raise InputError(
-                f"{folder} was written by another version (format {found}, not {FORMAT}): train "
-                "it again."
-            )
+        known = saved.settings(folder)
         with model_files.reading(folder):
-            return cls._restored(folder, known, cache)
-
-    @classmethod
-    def _restored(cls, folder, known, cache):
-        """What `load` gives, of a folder's settings."""
-        from smears import model_files
-
-        arguments = known["arguments"]
-        arguments |= {"enhance": tuple(arguments["enhance"]), "cache": cache}
-        arguments["features"] = tuple(arguments["features"])
-        model = cls(**arguments)
-        model._open()
-        model.classes_, model.facts_ = np.array(known["classes"]), known["facts"]
-        model.positive_ = model.classes_[
-            model.classes_.astype(str).tolist().index(known["positive"])
-        ]
-        model.side_ = known["side"]
-        model.steps_, model._enhance_key = model.enhance, list(model.enhance)
-        if "mirnet" in model.enhance:
-            from cotconet.mirnet import Enhancer
-
-            model._enhance_with(Enhancer.load(folder / "mirnet"), "loaded")
-        model.segmenter_ = model.segment
-        if model.segment in LEARNED:
-            model.segmenter_ = segmentation.learned(model.segment).load(folder / model.segment)
-        trained = hashlib.sha256((folder / "extractor.keras").read_bytes()).hexdigest()[:16]
-        model._masks_key = model._extractor_key = trained
-        model.extractor_ = model_files.load(folder / "extractor.keras")
-        model.hdlc_ = model_files.load(folder / "hdlc.keras")
-        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-            model.support_ = arrays["support"]
-            if model.graph:
-                nodes = np.load(folder / "nodes.npy", mmap_mode="r", allow_pickle=False)
-                model.grafr_ = GraFR(**model.grafr or {}).fit(nodes)
-                mean = model.grafr_.mean_
-            else:
-                mean, model.scale_ = arrays["mean"], arrays["scale"]
-                model.mean_ = mean
-        found = (model.size, len(model.support_), len(mean), np.count_nonzero(model.support_))
-        width = model.extractor_.output_shape[-1]
-        wanted = (model.extractor_.input_shape[1], width, width, model.hdlc_.input_shape[-1])
-        if found != wanted:
-            raise InputError(
-                f"{folder} holds parts of different pipelines: size, features, nodes and features "
-                f"kept are {found}, its networks want {wanted}."
-            )
+            model = cls(**saved.arguments(known), cache=cache)
+            model._open()
+            vars(model).update(saved.state(folder, known))
+        model._enhance_key = list(model.enhance)
+        model._enhance_key += ["loaded"] * ("mirnet" in model.enhance)
+        model._masks_key = model._extractor_key = saved.digest(folder)
         return model
 
     # === Stages ===
@@ -387,46 +312,6 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
         if not set(y.tolist()) <= set(self.classes_.tolist()):
             raise InputError(f"validation has other labels than {self.classes_.tolist()}")
         return (y == self.positive_).astype(int)
-
-    def _check_late_stages(self, codes, groups, synthetic):
-        """Refuse what LeuGAN, GraFR or the selection cannot use now, not after the stages before.
-
-        HDLC and the extractor need one picture of each class, which a fit always has.
-        """
-        from cotconet import synthesis
-
-        label, count = synthesis.to_parity(codes)
-        if synthetic is not None:
-            label, count = int(synthetic[0] == self.positive_), len(synthetic[1])
-        elif self.synthesise is None:
-            count = 0
-        elif self.synthesise == "leugan" and count:
-            synthesis.enough(int((codes == label).sum()))
-            stage_settings.check_leugan(self)
-        people = len(set(units(groups)))
-        if synthetic is not None or self.synthesise == "leugan":
-            people += count  # each alone; a changed copy is its person's
-        if self.graph:
-            GraFR(**self.grafr or {})  # refuses its settings
-            if people < 2:
-                raise InputError(
-                    f"all training pictures are of one subject, {groups[0]}: GraFR rebuilds each "
-                    "from other subjects' pictures. Add subjects, or give graph=False or no groups."
-                )
-        if self.select:
-            from cotconet.selection import SineCosineSelector
-
-            SineCosineSelector(**self.selector or {}).check_settings(len(self.classes_))
-            counts = np.bincount(codes, minlength=2)
-            counts[label or 0] += count
-            few = int(counts.argmin())
-            if counts[few] < 2:
-                name = self.classes_[(self.classes_ == self.positive_) == few][0]
-                raise InputError(
-                    f"class {name} has one picture for training: the selection needs two or more, "
-                    "one to learn from and one to judge by. Add pictures of it, or give "
-                    "select=False."
-                )
 
     def _learn_enhancement(self, pictures):
         """Train MIRNet-v2 on the training pictures, if it is one of the steps."""
@@ -584,6 +469,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
 
     def _synthetic(self, store, key, rows, count):
         """(path, key) of `count` new pictures of the kind that stands in these rows."""
+        from cotconet import synthesis
+
         settings = {**(self.leugan or {})} if self.synthesise == "leugan" else {}
         side = settings.pop("size", self.size)
         with self._stage(
@@ -594,10 +481,8 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             if not path.exists():
                 cells = np.load(store, mmap_mode="r")[rows]
                 if self.synthesise == "traditional":
-                    made = _changed(cells, count, self.random_state)
+                    made = synthesis.changed(cells, count, self.random_state)
                 else:
-                    from cotconet import synthesis
-
                     gan = synthesis.train(cells, run, size=side, seed=self.random_state, **settings)
                     made = synthesis.synthesise(gan, count, self.random_state)
                 made = (images.resize(cell, self.size) for cell in made)
@@ -743,14 +628,3 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             )
         self.facts_["parameters"] += int(self.hdlc_.count_params())
         self._timed("classify", began)
-
-
-def _changed(cells, count, seed):
-    """uint8 (count, s, s, 3): the cells again and again, each copy changed by itself."""
-    from cotconet.coupled import augmenter
-
-    change = augmenter("traditional")
-    return [
-        change.apply(cells[n % len(cells)], change.draw(np.random.default_rng([seed, n])))
-        for n in range(count)
-    ]

@@ -83,6 +83,8 @@ def otsu_watershed(image, cells="main"):
 
 
 SEGMENTERS = {"otsu-watershed": otsu_watershed, "on-black": on_black}
+# Those that are trained -> the argument of CoTCoNet that holds their settings.
+LEARNED = {"leusam": "leusam", "unet": "unet", "unet++": "unet"}
 
 
 def dice(first, second):

@@ -3,8 +3,11 @@
 from inspect import signature
 from numbers import Real
 
+import numpy as np
+
 from cotconet import segmentation
 from cotconet.enhancement import STEPS
+from cotconet.given import units
 from cotconet.wrapper import among, whole
 from smears import InputError
 
@@ -124,6 +127,53 @@ def _check_value(stage, name, value, default):
     free = default is None or name in ("clipnorm", "weights")
     if not (fits(value) or (free and value is None)):
         raise InputError(f"{stage}: {name}={value!r}: must be {words}" + ", or None" * free + ".")
+
+
+def check_data(method, codes, groups, synthetic=None):
+    """Refuse what LeuGAN, GraFR or the selection could not use, not after the stages before them.
+
+    HDLC and the extractor need one picture of each class, which a fit always has.
+
+    Args:
+        method: CoTCoNet with `classes_` and `positive_`, its settings checked.
+        codes: int (n,), 1 for the positive class. groups: str (n,), "" where unknown.
+        synthetic: (label, cells, side) as given to `CoTCoNet.fit`, or None.
+
+    Raises:
+        InputError: it says what there is too little of, and what would do without.
+    """
+    from cotconet import synthesis
+
+    label, count = synthesis.to_parity(codes)
+    if synthetic is not None:
+        label, count = int(synthetic[0] == method.positive_), len(synthetic[1])
+    elif method.synthesise is None:
+        count = 0
+    elif method.synthesise == "leugan" and count:
+        synthesis.enough(int((codes == label).sum()))
+        check_leugan(method)
+    people = len(set(units(groups)))
+    if synthetic is not None or method.synthesise == "leugan":
+        people += count  # each alone; a changed copy is its person's
+    if method.graph:
+        from cotconet.grafr import GraFR
+
+        GraFR(**method.grafr or {})  # refuses its settings
+        if people < 2:
+            raise InputError(
+                f"all training pictures are of one subject, {groups[0]}: GraFR rebuilds each "
+                "from other subjects' pictures. Add subjects, or give graph=False or no groups."
+            )
+    if method.select:
+        counts = np.bincount(codes, minlength=2)
+        counts[label or 0] += count
+        few = int(counts.argmin())
+        if counts[few] < 2:
+            name = method.classes_[(method.classes_ == method.positive_) == few][0]
+            raise InputError(
+                f"class {name} has one picture for training: the selection needs two or more, "
+                "one to learn from and one to judge by. Add pictures of it, or give select=False."
+            )
 
 
 def check_leugan(method):

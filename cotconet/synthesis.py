@@ -172,6 +172,24 @@ def synthesise(gan, count, seed=0):
     return out
 
 
+def changed(cells, count, seed):
+    """What stands in for LeuGAN's pictures in Table 7: cells again and again, each copy changed.
+
+    Args:
+        cells: uint8 (n, s, s, 3). count: how many. seed: of the changes, `coupled.augmenter`'s.
+
+    Returns:
+        List of uint8 (s, s, 3), of the first cell, the second, ..., the first.
+    """
+    from cotconet.coupled import augmenter
+
+    change = augmenter("traditional")
+    return [
+        change.apply(cells[n % len(cells)], change.draw(np.random.default_rng([seed, n])))
+        for n in range(count)
+    ]
+
+
 def _checked(pictures, size):
     """uint8 (n, size, size, 3), or an InputError that tells what is wrong."""
     shape, dtype = np.shape(pictures), getattr(pictures, "dtype", None)

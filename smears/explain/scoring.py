@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,12 +14,14 @@ from tqdm import tqdm
 from smears import InputError, catalogue, images
 from smears.catalogue import unit_of
 from smears.explain import faithfulness, overlap, robustness
+from smears.explain.keeping import Keeping
 from smears.runs import write_whole
 
 TEXTS = ["label", "subject", "source", "said", "note"]
 
 SAMPLES, SEEDS = 3, 3  # noisy copies of a picture; seeds of a method that draws by chance
 GRADIENTS = ("gradcam", "saliency")  # modules that need a Keras network
+SLOW = ("lime",)  # whose maps are kept one by one until a method is measured
 VERSION = 2  # stored scores of another way of measuring must not be taken for this one's
 
 
@@ -157,9 +160,13 @@ def _measure(classifier, frame, methods, few, paths, title):
             bar.set_postfix_str(label)
             table = about.iloc[:0]
             if method.suits(classifier):
+                kept = paths[label].with_suffix("")
+                if method.module in SLOW:
+                    method = Keeping(method, classifier, kept, label)
                 rows = measure(method, classifier, pictures, masks, targets, few)
                 table = pd.concat([about, rows], axis=1)
             write_whole(paths[label], table.to_csv(index=False))
+            shutil.rmtree(kept, ignore_errors=True)
 
 
 def measure(method, classifier, pictures, masks, targets, few):

@@ -499,9 +499,9 @@ def test_what_late_stages_can_use_is_let_through(settings, rows, person, cells):
     model = pipeline.CoTCoNet(**{**SMALL, **settings})
     model.classes_, model.positive_ = np.array(["ALL", "normal"]), "ALL"
     people = people if person is None else np.full(20, person)
-    model._check_late_stages(model._codes(labels[rows]), people[rows], None)
+    stage_settings.check_data(model, model._codes(labels[rows]), people[rows])
     made = ("normal", np.zeros((2, 32, 32, 3), np.uint8), 32)
-    model._check_late_stages(model._codes(labels[:13]), people[:13], made)
+    stage_settings.check_data(model, model._codes(labels[:13]), people[:13], made)
 
 
 @pytest.mark.parametrize("wrong", [{"selector": {"power": 0}}, {"grafr": {"k": 0}}])
