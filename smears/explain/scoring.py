@@ -158,9 +158,8 @@ def _measure(classifier, frame, methods, few, paths, title):
     with tqdm(methods.items(), desc=title, unit="method", leave=None) as bar:
         for label, method in bar:
             bar.set_postfix_str(label)
-            table = about.iloc[:0]
+            table, kept = about.iloc[:0], paths[label].with_suffix("")
             if method.suits(classifier):
-                kept = paths[label].with_suffix("")
                 if method.module in SLOW:
                     method = Keeping(method, classifier, kept, label)
                 rows = measure(method, classifier, pictures, masks, targets, few)
