@@ -47,11 +47,11 @@ class Linear:
 
 def shared():
     """Dict of arrays: pictures and masks of drawn cells, weights, targets, maps, noisy copies."""
-    from smears import drawn
+    from smears import drawing
 
     rng = np.random.default_rng(0)
     labels = ("Healthy", "AML", "CLL")
-    drawings = [drawn.draw(labels[n % 3], n, 0, SIZE) for n in range(PICTURES)]
+    drawings = [drawing.draw(labels[n % 3], n, 0, SIZE) for n in range(PICTURES)]
     pictures = np.stack([picture for picture, _ in drawings])
     model = Linear(rng.normal(0, 0.02, (pictures[0].size, CLASSES)))
     targets = model.scores(pictures).argmax(1)

@@ -21,7 +21,7 @@ import time
 
 import numpy as np
 
-from smears import backend
+from smears import backend, drawing
 
 # Times faster than the documented use, at least; times the bare passes, at most; how far weights
 # may lie apart, in shares of the largest.
@@ -43,10 +43,9 @@ def main():
         f"Backend {backend.start()}, {options.network} (random weights), {options.size} px, "
         f"{options.samples} samples, {options.rounds} rounds"
     )
-    from smears import drawn
 
     classifier = _classifier(options.network, options.size)
-    picture = drawn.draw("AML", 1, 0, options.size)[0]
+    picture = drawing.draw("AML", 1, 0, options.size)[0]
     seconds = {documented: [], ours: [], bare: []}
     for way in seconds:
         way(classifier, picture, 32)  # compiles
@@ -90,7 +89,7 @@ def _classifier(name, size):
         network = baselines.whole(backbone, baselines.head(backbone.output_shape[1:], 10))
         mode = baselines.BACKBONES[name].preprocess
     classifier = Classifier(network, drawn.TEN_CLASSES, size, mode)
-    sanity.moderate(classifier, [drawn.draw("AML", seed, 0, size)[0] for seed in range(8)])
+    sanity.moderate(classifier, [drawing.draw("AML", seed, 0, size)[0] for seed in range(8)])
     return classifier
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from leukocytenet.augmentation import augmenter
-from smears import drawn, images
+from smears import drawing, images
 from smears.augmentation import Transform
 from smears.reports import pyplot
 
@@ -42,7 +42,7 @@ def augmentation(results):
     """
     if results.options.data == ["drawn"]:
         # Those of the catalogue are as small as the profile; this one is drawn for the figure.
-        image, _ = drawn.draw("AML", 0, 0, SIZE)
+        image, _ = drawing.draw("AML", 0, 0, SIZE)
         what = "The picture: a drawn smear (AML), not a photograph."
     else:
         frame = results.catalogue

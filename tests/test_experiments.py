@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from leukocytenet import recipe
-from smears import InputError, drawn
+from smears import InputError, drawing
 
 SCRIPTS = Path(__file__).parent.parent / "experiments"
 
@@ -27,7 +27,7 @@ def pictures(tmp_path_factory):
     for label in recipe.CLASSES:
         (folder / label).mkdir(parents=True)
         for subject in range(6):
-            picture, _ = drawn.draw(label, 40 + subject, subject, 48)
+            picture, _ = drawing.draw(label, 40 + subject, subject, 48)
             cv2.imwrite(str(folder / label / f"{subject}.png"), picture[..., ::-1])
     return folder
 
@@ -159,7 +159,7 @@ def test_a_contact_sheet_shows_a_row_of_pictures_a_class(main, pictures, tmp_pat
 def test_a_contact_sheet_refuses_with_one_message(main, tmp_path, capsys, arguments, message):
     for label in ("source", "normal"):
         (tmp_path / "set" / label).mkdir(parents=True)
-        Image.fromarray(drawn.draw("CLL", 9, 9, 40)[0]).save(tmp_path / "set" / label / "1.png")
+        Image.fromarray(drawing.draw("CLL", 9, 9, 40)[0]).save(tmp_path / "set" / label / "1.png")
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(SystemExit) as end:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from smears import drawn
+from smears import drawing
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,11 +34,11 @@ def test_three_commands_after_the_installation_give_the_first_prediction(tmp_pat
         (tmp_path / "my cells" / label).mkdir(parents=True)
         for n in range(8):
             kind = "ALL-Pro-B" if label == "blast" else "Healthy"
-            picture, _ = drawn.draw(kind, n, n, 64)
+            picture, _ = drawing.draw(kind, n, n, 64)
             Image.fromarray(picture).save(tmp_path / "my cells" / label / f"{n}.png")
     (tmp_path / "new").mkdir()
     for n in range(2):
-        Image.fromarray(drawn.draw("Healthy", 90 + n, n, 64)[0]).save(tmp_path / f"new/{n}.png")
+        Image.fromarray(drawing.draw("Healthy", 90 + n, n, 64)[0]).save(tmp_path / f"new/{n}.png")
 
     code, out = _run('python -m smears check "my cells" --out o', tmp_path)
     assert code == 0, out

@@ -69,7 +69,7 @@ def run(folder):
         (smears.runs.Run, catalogue of all pictures with their `part`).
     """
     from leukocytenet import fitting
-    from smears import catalogue, drawn, images, pictures, training
+    from smears import catalogue, drawing, images, pictures, training
     from smears.material import Task
     from smears.runs import Run
 
@@ -77,7 +77,7 @@ def run(folder):
     for number in range(36):
         label = CLASSES[number % 3]
         path = folder / "pictures" / label / f"{number:02}.png"
-        images.save(drawn.draw(label, number, number // 3, 64)[0], path)
+        images.save(drawing.draw(label, number, number // 3, 64)[0], path)
         row = {"path": str(path), "label": label, "subject": f"s{number}", "source": "drawn"}
         rows.append(row | {"data": "drawn", "part": "", "mask": "", "derived": ""})
     frame = catalogue.build(pd.DataFrame(rows), folder / "cache")

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cotconet import pipeline, rivals
 from cotconet import predict as command
-from smears import drawn
+from smears import drawing
 from smears.explain import lime
 from smears.runs import Run
 
@@ -16,8 +16,8 @@ from smears.runs import Run
 def run(tmp_path_factory):
     """A finished run of CoTCoNet in its smallest sizes."""
     place = tmp_path_factory.mktemp("runs")
-    pictures = [drawn.draw("ALL-Pro-B", n, n, 64)[0] for n in range(10)]
-    pictures += [drawn.draw("Healthy", 50 + n, n, 64)[0] for n in range(10)]
+    pictures = [drawing.draw("ALL-Pro-B", n, n, 64)[0] for n in range(10)]
+    pictures += [drawing.draw("Healthy", 50 + n, n, 64)[0] for n in range(10)]
     model = pipeline.CoTCoNet(
         size=32, segment="otsu-watershed", synthesise=None, graph=False, select=False,
         extractor={"patch_size": 8, "depth": 1, "num_heads": 3, "epochs": 1, "batch_size": 8},
@@ -40,7 +40,7 @@ def run(tmp_path_factory):
 def test_answers_are_the_pipeline_s_in_the_run_s_order_of_classes(run, tmp_path, monkeypatch):
     for name in ("samples", "most"):  # each goes through every stage of the pipeline
         monkeypatch.setitem(lime.explain.__kwdefaults__, name, 16)
-    pictures = [drawn.draw("Healthy", 90, 0, 50)[0]]
+    pictures = [drawing.draw("Healthy", 90, 0, 50)[0]]
     for n, picture in enumerate(pictures):
         Image.fromarray(picture).save(tmp_path / f"{n}.png")
     arguments = [*map(str, sorted(tmp_path.glob("*.png"))), "--model", str(run.folder)]
@@ -53,7 +53,7 @@ def test_answers_are_the_pipeline_s_in_the_run_s_order_of_classes(run, tmp_path,
 
 
 def test_a_compared_method_answers_too(tmp_path):
-    pictures = [drawn.draw(label, n, n, 64)[0] for n in range(4) for label in ("AML", "Healthy")]
+    pictures = [drawing.draw(label, n, n, 64)[0] for n in range(4) for label in ("AML", "Healthy")]
     labels = np.array(["AML", "Healthy"] * 4)
     model = rivals.method("jawahar")(size=64, epochs=1, batch_size=4, positive="AML")
     model.fit(pictures, labels, validation=(pictures, labels))

@@ -6,7 +6,7 @@ import pytest
 
 from cotconet import enhancement, mirnet
 from cotconet.mirnet import Enhancer, MIRNetV2, Pairs, ResidualContext, SelectiveFusion, degraded
-from smears import drawn
+from smears import drawing
 from smears.runs import Run
 
 SMALL = {"side": 32, "features": 8, "blocks": 1, "groups": (1, 2)}
@@ -79,7 +79,7 @@ def test_pairs_are_a_function_of_seed_epoch_and_index(tmp_path):
 @pytest.mark.slow
 @pytest.mark.contract
 def test_it_learns_to_undo_darkness_and_is_the_same_after_loading(tmp_path):
-    pictures = [drawn.draw("AML", 3, n, 40)[0] for n in range(6)]
+    pictures = [drawing.draw("AML", 3, n, 40)[0] for n in range(6)]
     run = Run(tmp_path, "mirnet", {})
     step = Enhancer(**SMALL, seed=0).fit(pictures, run, epochs=25, batch_size=6, learning_rate=5e-3)
     losses = run.history["loss"]

@@ -29,7 +29,7 @@ from cotconet import (
     stage_settings,
     synthesis,
 )
-from smears import InputError, drawn
+from smears import InputError, drawing
 from smears.weights import NotAvailable
 
 # What TensorFlow says of its datasets where networks run op by op.
@@ -47,7 +47,7 @@ SMALL = {
 
 
 def _cells(label, count, first):
-    return [drawn.draw(label, first + n // 2, n, 64)[0] for n in range(count)]
+    return [drawing.draw(label, first + n // 2, n, 64)[0] for n in range(count)]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from cotconet import unet
 from cotconet.segmentation import dice
-from smears import drawn
+from smears import drawing
 from smears.runs import Run
 
 FILTERS = (8, 12, 16, 24, 32)
@@ -32,7 +32,7 @@ def test_every_nested_node_joins_all_earlier_ones_of_its_level():
 def test_it_learns_where_the_cells_are_and_is_the_same_after_saving(kind, tmp_path):
     pictures, masks = [], []
     for number in range(6):
-        picture, mask = drawn.draw("ALL-Pro-B", 7, number, 48)
+        picture, mask = drawing.draw("ALL-Pro-B", 7, number, 48)
         pictures.append(picture)
         masks.append(mask > 0)
     model = unet.UNetSegmenter(kind, side=32, filters=FILTERS, seed=0)

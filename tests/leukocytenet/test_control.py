@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from leukocytenet import control
-from smears import drawn
+from smears import drawing
 from smears.classifier import Classifier
 from smears.explain import gradcam, overlap, saliency, scoring
 
@@ -13,7 +13,7 @@ from smears.explain import gradcam, overlap, saliency, scoring
 def test_the_two_classes_differ_in_the_nucleus_alone():
     for seed in range(6):
         (smooth, mask), (clumped, other) = (
-            drawn.draw(label, seed, seed, 64) for label in control.CLASSES
+            drawing.draw(label, seed, seed, 64) for label in control.CLASSES
         )
         assert (mask == other).all()
         # A lens blurs the nucleus into its surroundings, up to 0.9 pixels' deviation at 128.
@@ -25,7 +25,7 @@ def test_the_two_classes_differ_in_the_nucleus_alone():
 
 def test_cells_lie_off_the_middle():
     """A map that knows nothing must not do well by pointing at the middle."""
-    masks = np.stack([drawn.draw("smooth", seed, 0, 64)[1] for seed in range(40)])
+    masks = np.stack([drawing.draw("smooth", seed, 0, 64)[1] for seed in range(40)])
     assert (masks[:, 32, 32] == 255).mean() < 0.6
 
 

@@ -116,11 +116,11 @@ def test_a_figure_without_a_run_says_so(draw, tmp_path, monkeypatch, study):
 def test_figure_3_shows_the_datas_own_picture_and_names_it(draw, tmp_path):
     import cv2
 
-    from smears import drawn
+    from smears import drawing
 
     for label in ("AML", "Healthy"):
         (tmp_path / label).mkdir()
-        picture, _ = drawn.draw(label, 1, 0, 32)
+        picture, _ = drawing.draw(label, 1, 0, 32)
         cv2.imwrite(str(tmp_path / label / "one.png"), picture[..., ::-1])
     _, figure, lines = draw(AUGMENTATION, "--data", f"folder:{tmp_path}")
     assert len(figure.axes) == 7

@@ -23,7 +23,7 @@ from table9 import SIGNIFICANCE, TURNS
 
 from leukocytenet import augmentation, recipe
 from leukocytenet import tables as own_tables
-from smears import metrics, statistics, tables
+from smears import drawing, metrics, statistics, tables
 
 NUMBER = r"(\d+\.\d+)"
 
@@ -99,12 +99,10 @@ def test_table_2_counts_the_catalogue_and_the_training_part(make):
 def test_tables_and_figure_5_of_ones_own_pictures_have_nothing_published(make, out, tmp_path):
     import cv2
 
-    from smears import drawn
-
     for label in ("AML", "mast cell"):
         (tmp_path / label).mkdir()
         for subject in range(6):
-            picture, _ = drawn.draw("AML", 300 + len(label), subject, 32)
+            picture, _ = drawing.draw("AML", 300 + len(label), subject, 32)
             cv2.imwrite(str(tmp_path / label / f"{subject}.png"), picture)
     data = ("--data", f"folder:{tmp_path}")
     for study in (ACQUISITION, ABLATION, COMPARISON, REPORT, DURATIONS, SIGNIFICANCE):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from leukocytenet import predict as command
-from smears import InputError, drawn, predict, predict_page
+from smears import InputError, drawing, predict, predict_page
 from smears.classifier import Classifier
 from smears.explain import lime
 from smears.runs import Run
@@ -53,8 +53,8 @@ def smears_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("new") / "Neue Bilder"
     folder.mkdir()
     for n, label in enumerate(["CLL", "AML", "Healthy"]):
-        Image.fromarray(drawn.draw(label, n, n, 96)[0]).save(folder / f"{label} ä.png")
-    Image.fromarray(drawn.draw("CLL", 9, 9, 40)[0]).save(folder / "small.jpg")
+        Image.fromarray(drawing.draw(label, n, n, 96)[0]).save(folder / f"{label} ä.png")
+    Image.fromarray(drawing.draw("CLL", 9, 9, 40)[0]).save(folder / "small.jpg")
     return folder
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from smears import __main__, check, commandline, copies, drawn, layouts, likeness
+from smears import __main__, check, commandline, copies, drawing, layouts, likeness
 
 # The last line where people are known, but fewer than 15 a class.
 FEW = "Not usable as it is: cross-validate, --folds 3, as the commands above do."
@@ -541,7 +541,7 @@ def test_grey_and_black_are_said(look, tmp_path):
     for label in ("a", "b"):
         (tmp_path / "mine" / label).mkdir(parents=True)
         for n in range(6):
-            picture, mask = drawn.draw("CLL", n, n + 10 * (label == "b"), 64)
+            picture, mask = drawing.draw("CLL", n, n + 10 * (label == "b"), 64)
             picture[mask == 0] = 0
             Image.fromarray(picture).convert("L").save(
                 tmp_path / "mine" / label / f"{label}{n}.png"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smears import copies, drawn
+from smears import copies, drawing, morphology
 
 
 def _jpeg(image, quality):
@@ -42,7 +42,7 @@ COPIES = {
 @pytest.fixture(scope="module")
 def smears():
     """Two drawn smears of each class, uint8 (128, 128, 3)."""
-    return [drawn.draw(label, n, n)[0] for n, label in enumerate(2 * list(drawn.MORPHOLOGY))]
+    return [drawing.draw(label, n, n)[0] for n, label in enumerate(2 * list(morphology.MORPHOLOGY))]
 
 
 def _cells():

@@ -10,14 +10,14 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from smears import catalogue, drawn, images
+from smears import catalogue, drawing, drawn, images, morphology
 
 
-@pytest.mark.parametrize("label", drawn.MORPHOLOGY)
+@pytest.mark.parametrize("label", morphology.MORPHOLOGY)
 def test_a_seed_gives_the_same_picture_and_another_seed_another_one(label):
-    first, mask = drawn.draw(label, 3, 1, 64)
-    again, mask_again = drawn.draw(label, 3, 1, 64)
-    other, _ = drawn.draw(label, 3, 2, 64)
+    first, mask = drawing.draw(label, 3, 1, 64)
+    again, mask_again = drawing.draw(label, 3, 1, 64)
+    other, _ = drawing.draw(label, 3, 2, 64)
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(mask, mask_again)
     assert first.shape == (64, 64, 3)
@@ -28,7 +28,7 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another_one(label):
 @pytest.mark.parametrize("label", drawn.TEN_CLASSES)
 def test_the_mask_covers_a_nucleus_that_is_darker_than_what_lies_around(label):
     for subject in range(4):
-        picture, mask = drawn.draw(label, subject, 0, 96)
+        picture, mask = drawing.draw(label, subject, 0, 96)
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(float)
         assert set(np.unique(mask)) <= {0, 128, 255}
         nucleus = mask == 255
@@ -39,7 +39,7 @@ def test_the_mask_covers_a_nucleus_that_is_darker_than_what_lies_around(label):
 
 def test_a_subject_fixes_the_stain():
     def background(subject, image):
-        picture, mask = drawn.draw("CLL", subject, image, 96)
+        picture, mask = drawing.draw("CLL", subject, image, 96)
         return np.median(picture[mask == 0], axis=0)
 
     own = [np.ptp([background(s, i) for i in range(5)], axis=0).mean() for s in range(6)]

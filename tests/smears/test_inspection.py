@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smears import drawn, images, inspection
+from smears import drawing, images, inspection
 
 SIZE = 64
 
@@ -12,7 +12,7 @@ SIZE = 64
 @pytest.fixture(scope="module")
 def cells():
     labels = ("Healthy", "CML", "AML")
-    return [drawn.draw(labels[n % 3], n, n // 3, 96)[0] for n in range(30)]
+    return [drawing.draw(labels[n % 3], n, n // 3, 96)[0] for n in range(30)]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from smears import drawn, images
+from smears import drawing, images
 from smears.classifier import Classifier
 from smears.explain import lime
 
@@ -105,7 +105,7 @@ def five(planted):
 
 @pytest.fixture(scope="module")
 def cell():
-    return drawn.draw("AML", 1, 0, 96)[0]
+    return drawing.draw("AML", 1, 0, 96)[0]
 
 
 def test_a_planted_patch_is_found_with_its_sign(planted, patches):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leukocytenet.model import LeukocyteNet
-from smears import drawn
+from smears import drawing, drawn
 from smears.classifier import Classifier
 from smears.explain import Explanation, lime, references, sanity
 
@@ -32,7 +32,7 @@ def classifier():
 
 @pytest.fixture(scope="module")
 def pictures():
-    return [drawn.draw("Healthy", 1, image, SIZE)[0] for image in range(2)]
+    return [drawing.draw("Healthy", 1, image, SIZE)[0] for image in range(2)]
 
 
 def last_layer(classifier, pictures, target=None):
@@ -133,7 +133,7 @@ def test_the_randomised_network_is_not_sure_so_that_maps_of_its_probabilities_sa
     size = 64
     network = LeukocyteNet((size, size, 3), 10, weights=None)
     classifier = Classifier(network, drawn.TEN_CLASSES, size, "caffe")
-    pictures = [drawn.draw("AML", seed, 0, size)[0] for seed in range(count)]
+    pictures = [drawing.draw("AML", seed, 0, size)[0] for seed in range(count)]
     asked = []
 
     def explain(classifier, shown, target):
@@ -149,7 +149,7 @@ def test_the_randomised_network_is_not_sure_so_that_maps_of_its_probabilities_sa
 def test_moderate_scores_have_deviation_1_and_no_other_layer_changes(classifier):
     other = replace(classifier, network=sanity.randomised(classifier.network))
     before = sanity.randomised(classifier.network)
-    shown = [drawn.draw("AML", seed, 0, SIZE)[0] for seed in range(6)]
+    shown = [drawing.draw("AML", seed, 0, SIZE)[0] for seed in range(6)]
     sanity.moderate(other, shown)
     scores = np.log(other.scores(shown))
     apart = scores[:, 1] - scores[:, 0]  # of two scores, each of mean 0 and deviation 1

@@ -16,7 +16,7 @@ from table4 import ABLATION
 from table5 import COMPARISON
 from table6 import REPORT
 
-from smears import commandline, drawn, study
+from smears import commandline, drawing, study
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def _table(lines):
 def _folder_of_pictures(folder, labels, subjects=6, seed=500):
     for label in labels:
         for subject in range(subjects):
-            picture, _ = drawn.draw(label, seed + subject, subject, 32)
+            picture, _ = drawing.draw(label, seed + subject, subject, 32)
             (folder / label).mkdir(parents=True, exist_ok=True)
             assert cv2.imwrite(str(folder / label / f"{subject}.png"), picture[..., ::-1])
     return folder

@@ -207,7 +207,7 @@ def test_a_network_learns_a_box_by_the_three_losses():
 @pytest.mark.slow
 def test_a_narrow_network_knows_two_cells_by_heart(tmp_path):
     from cotconet.rivals.khandekar import Khandekar
-    from smears.drawn import draw
+    from smears.drawing import draw
     from smears.normalisation import settle
 
     pictures, masks = zip(

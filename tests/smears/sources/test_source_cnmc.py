@@ -3,7 +3,7 @@
 import pytest
 
 from smears import sources, splits
-from smears.drawn import MORPHOLOGY
+from smears.morphology import MORPHOLOGY
 
 CELLS = (
     "fold_0/all/UID_11_2_3_all.bmp", "fold_1/hem/UID_H10_7_1_hem.bmp",
