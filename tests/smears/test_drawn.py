@@ -62,7 +62,7 @@ def test_an_interrupted_drawing_leaves_no_half_data_set(tmp_path, monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(drawn, "draw", stop)
+    monkeypatch.setattr(drawing, "draw", stop)
     with pytest.raises(KeyboardInterrupt):
         drawn.read(None, tmp_path, subjects=1, images=1, size=32)
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
