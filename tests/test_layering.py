@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ FORBIDDEN = {
 KERAS = {"keras", "tensorflow", "jax", "keras_hub"}
 NUMBERS_ONLY = (
     "metrics", "statistics", "published", "rounding", "testsets", "agreement", "forensics",
-    "splits", "folds", "runs", "colour", "arrays", "calibration", "card", "checklists", "layouts",
-    "likeness", "check", "processes", "ending", "positive",
+    "splits", "folds", "runs", "colour", "arrays", "calibration", "card", "checklists",
+    "likeness", "check", "processes", "ending", "positive", "layouts/__init__", "layouts/layout",
+    "layouts/lists", "layouts/masks", "layouts/published", "layouts/unpublished",
 )  # fmt: skip
 
 
@@ -39,6 +41,12 @@ def test_no_arrow_points_the_wrong_way(package):
     assert files
     wrong = {str(path): _imports(path) & FORBIDDEN[package] for path in files}
     assert not {path: names for path, names in wrong.items() if names}
+
+
+def test_every_package_is_installed():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    there = [path.parent for name in FORBIDDEN for path in (ROOT / name).rglob("__init__.py")]
+    assert sorted(listed) == sorted(".".join(path.relative_to(ROOT).parts) for path in there)
 
 
 @pytest.mark.parametrize("name", NUMBERS_ONLY)
