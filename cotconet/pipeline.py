@@ -329,12 +329,9 @@ class CoTCoNet(ClassifierMixin, BaseEstimator):
             names = ("side", "features", "factor", "blocks", "groups")
             network = {name: settings.pop(name) for name in names if name in settings}
             step = Enhancer(**network, seed=self.random_state).fit(pictures, run, **settings)
-        self._enhance_with(step, run.folder.name)
-        self._timed("enhance", began)
-
-    def _enhance_with(self, step, key):
         self.steps_ = tuple(step if name == "mirnet" else name for name in self.enhance)
-        self._enhance_key = [*self.enhance, key]
+        self._enhance_key.append(run.folder.name)
+        self._timed("enhance", began)
 
     def _learn_masks(self, pictures):
         """Train a segmenter on the training pictures' masks, or take the named one."""

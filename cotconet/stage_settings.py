@@ -1,4 +1,4 @@
-"""CoTCoNet's settings, looked at before any stage runs, for late ones take effect hours later."""
+"""CoTCoNet's settings and data, looked at before any stage runs: late ones use them hours later."""
 
 from inspect import signature
 from numbers import Real

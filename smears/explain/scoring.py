@@ -172,7 +172,7 @@ def measure(method, classifier, pictures, masks, targets, few):
     """All measures of one method.
 
     Args:
-        method: Method. classifier: as in `scores`.
+        method: Method, or one in a `Keeping`. classifier: as in `scores`.
         pictures: list of uint8 (h, w, 3) RGB. masks: list of uint8 (h, w), 0, 128 or 255.
         targets: class number of each. few: see `scores`.
 

@@ -20,9 +20,9 @@ def guessed(folder, found, recognised):
     loose = [path for path, place in zip(found, places, strict=True) if len(place) == 1]
     tops = sorted({place[0] for place in places if len(place) > 1})
     tables = [] if len(tops) > 1 else sorted(p for p in folder.iterdir() if ending_of(p) == ".csv")
-    drawn = [path for path in found if masks.is_mask(path, folder)]
-    if drawn:
-        return masks.mixed(folder, found, drawn)
+    outlines = [path for path in found if masks.is_mask(path, folder)]
+    if outlines:
+        return masks.mixed(folder, found, outlines)
     if len(tops) > 1 and all(name.lower() in PARTS for name in tops) and not loose:
         return _parts(folder, found)
     read = {table: layout for table in tables if (layout := lists.one(table)).spec or layout.rows}

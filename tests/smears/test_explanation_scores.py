@@ -25,6 +25,7 @@ from smears.explain import (
 from smears.runs import Run
 
 SIZE = 32
+FEW = scoring.Method("lime", {"samples": 16, "most": 16}, seeded=True)
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +105,7 @@ def test_noise_is_unstable_over_seeds_and_flat_maps_are_counted(frame, classifie
     [
         scoring.REFERENCES["Random map"],
         scoring.Method("saliency", {"samples": 2}, seeded=True),
-        pytest.param(
-            scoring.Method("lime", {"samples": 16, "most": 16}, seeded=True),
-            marks=pytest.mark.slow,
-        ),
+        pytest.param(FEW, marks=pytest.mark.slow),
     ],
     ids=lambda method: method.module,
 )
@@ -132,6 +130,33 @@ def test_stability_is_that_of_three_seeds_of_which_the_first_is_not_explained_ag
     rows = scoring.measure(method, classifier, pictures, masks, [0] * len(masks), 2)
     assert rows["stability"][:2].tolist() == wanted
     assert seeds == [0, 1, 2]
+
+
+def test_a_killed_measuring_goes_on_with_the_next_picture(frame, classifier, tmp_path, monkeypatch):
+    frame, methods = frame.head(4), {"LIME": FEW}
+    whole = scoring.scores(Run(tmp_path, "a", {}), lambda: classifier, frame, methods, 1)["LIME"]
+    explain, made, left = lime.explain, [], [6]
+
+    def counted(asked, pictures, **settings):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        made.append((asked is classifier, len(pictures), settings["seed"]))
+        return explain(asked, pictures, **settings)
+
+    monkeypatch.setattr(lime, "explain", counted)
+    run = Run(tmp_path, "b", {})
+    with pytest.raises(KeyboardInterrupt):
+        scoring.scores(run, lambda: classifier, frame, methods, 1)
+    assert len(list(run.folder.rglob("*.npy"))) == 6
+    left[0] = 99
+    again = scoring.scores(run, lambda: classifier, frame, methods, 1)["LIME"]
+    assert again.equals(whole)
+    # Four pictures, three noisy copies of the first, two more seeds; with random weights the first.
+    assert [own for own, *_ in made].count(True) == 4 + 3 + 2
+    assert [own for own, *_ in made].count(False) == 1
+    assert {count for own, count, _ in made if own} == {1}
+    assert [path.suffix for path in (run.folder / "explanations").iterdir()] == [".csv"]
 
 
 def test_scores_are_kept_and_read_back_as_they_were(frame, classifier, run):
