@@ -10,7 +10,7 @@ from smears import inspection
 from smears import weights as weight_files
 
 # Sets whose pictures are whole fields with several cells.
-FIELDS = {"allidb1", "allidb1-healthy", "snam"}
+FIELDS = {"allidb1", "allidb1-healthy", "snam", "taleqani-malignant"}
 # Names of what is trained, for captions.
 SEGMENTERS = {"leusam": "LeuSAM", "unet": "U-Net", "unet++": "UNet++"}
 EXTRACTORS = {"gmod": "GMod", "smod": "SMod", "vgg16": "VGG-16"}

@@ -11,7 +11,9 @@ from smears import cost
 from smears.positive import by_name
 
 # The public sets' own, in the order of the outputs; others follow them.
-CLASSES = ("ALL", "normal", "Healthy", "B-ALL", "MM", "immature", "mature")
+CLASSES = (
+    "ALL", "normal", "Healthy", "B-ALL", "MM", "immature", "mature", "malignant", "benign",
+)  # fmt: skip
 
 # 10% of the images are tested, at image level (derived, C29); the paper names no
 # validation part: as many are taken for it (assumed, C29).
@@ -210,7 +212,7 @@ def refuse(classes):
         return ""
     return (
         f"CoTCoNet tells two classes apart, this data has {len(classes)}. Give two-class data, "
-        "such as cnmc, allidb1, allidb2, snam or pbc-immature."
+        "such as cnmc, allidb1, allidb2, snam, pbc-immature or taleqani-malignant."
     )
 
 

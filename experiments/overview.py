@@ -23,7 +23,8 @@ NAMES = {
     "allidb1": "ALL-IDB1", "allidb1-healthy": "healthy of ALL-IDB1", "allidb2": "ALL-IDB2",
     "allidb2-healthy": "healthy of ALL-IDB2", "ash": "ASH", "bloodmnist": "BloodMNIST",
     "cnmc": "C-NMC 2019", "pbc": "PBC", "pbc-immature": "PBC, immature against mature",
-    "snam": "SN-AM", "taleqani": "Taleqani", "zheng": "Zheng et al.",
+    "snam": "SN-AM", "taleqani": "Taleqani",
+    "taleqani-malignant": "Taleqani, malignant against benign", "zheng": "Zheng et al.",
 }  # fmt: skip
 KINDS = {("leukocytenet", 4): "ablation", ("leukocytenet", 5): "baselines"}
 CELL = re.compile(r"([\d.]+) \((?:([\d.]+)–([\d.]+)|–)\)")

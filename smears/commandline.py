@@ -151,8 +151,9 @@ def _add_arguments(parser):
         "--data", action="append", metavar="NAME[:PATH]",
         help="where pictures come from; repeat it to merge several. Names: "
         + ", ".join(sources.SOURCES) + ". folder takes any folder of class folders, csv a list of "
-        "pictures; -healthy takes ALL-IDB's healthy pictures alone, as the paper does. Default: "
-        "drawn (invented smears, nothing to fetch)",
+        "pictures; -healthy takes ALL-IDB's healthy pictures alone, as the paper does, "
+        "-immature and -malignant make two classes of PBC's and Taleqani's. Default: drawn "
+        "(invented smears, nothing to fetch)",
     )  # fmt: skip
     parser.add_argument(
         "--profile", choices=PROFILES,

@@ -21,6 +21,7 @@ SOURCES = {
     "allidb2": "smears.sources.allidb",
     "allidb2-healthy": "smears.sources.allidb",
     "taleqani": "smears.sources.taleqani",
+    "taleqani-malignant": "smears.sources.taleqani",
     "ash": "smears.sources.ash",
     "pbc": "smears.sources.pbc",
     "pbc-immature": "smears.sources.pbc",
@@ -36,6 +37,7 @@ ARGUMENTS = {
     "allidb1-healthy": {"number": 1, "only": "Healthy"},
     "allidb2": {"number": 2},
     "allidb2-healthy": {"number": 2, "only": "Healthy"},
+    "taleqani-malignant": {"binary": True},
     "pbc-immature": {"binary": True},
 }
 

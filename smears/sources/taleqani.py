@@ -13,16 +13,23 @@ HOW_TO_GET = (
 LABELS = {
     "benign": "ALL-Benign", "early": "ALL-Early Pre-B", "pre": "ALL-Pre-B", "pro": "ALL-Pro-B",
 }  # fmt: skip
+# A binary task: benign ones are hematogones, which a leukemia's cells are mistaken for.
+MALIGNANCY = {
+    label: "benign" if name == "benign" else "malignant" for name, label in LABELS.items()
+}
 FOLDER = re.compile(r"\b(early|benign|pre|pro)\b")
 FILE = re.compile(r"wbc-(?:malignant-)?(benign|early|pre|pro)-\d+")
 
 
-def read(folder, cache, *, bad=None):
+def read(folder, cache, *, bad=None, binary=False):
     """Rows of `[Original/|Segmented/][<class>/]WBC-Benign-001.jpg`; the set names no patients.
 
     The class is the file's, or else its folder's (`Pre`, `[Malignant] early Pre-B`,
     `early_pre_b`). Segmented pictures are made from the originals, so they are read only where no
     other ones are.
+
+    Args:
+        binary: label the pictures by `MALIGNANCY`.
 
     Raises:
         SourceError: a picture of no class, or of one in its name and another in its folder.
@@ -34,7 +41,8 @@ def read(folder, cache, *, bad=None):
     rows = []
     for path in chosen:
         label = _label(path)
-        rows.append({"path": path, "label": label, "source": f"taleqani:{label}/{path.stem}"})
+        row = {"path": path, "label": label, "source": f"taleqani:{label}/{path.stem}"}
+        rows.append(row | ({"label": MALIGNANCY[label]} if binary else {}))
     table = frame(rows)
     if len(found) > len(chosen):
         table.attrs["notes"] = [

@@ -37,6 +37,7 @@ def cache(tmp_path_factory):
         ("cnmc", "cnmc_bmp_sample", {"ALL": 1, "normal": 1}),
         ("taleqani", "taleqani", dict.fromkeys(
             ("ALL-Benign", "ALL-Early Pre-B", "ALL-Pre-B", "ALL-Pro-B"), 150)),
+        ("taleqani-malignant", "taleqani", {"malignant": 450, "benign": 150}),
         ("allidb1", "allidb1", {"ALL": 2, "Healthy": 1}),
         ("allidb1", "allidb1_small", {"ALL": 49, "Healthy": 58}),
         ("allidb1-healthy", "allidb1_small", {"Healthy": 58}),

@@ -47,6 +47,16 @@ def test_other_copies_tell_the_class_by_its_folder_alone(folders, tmp_path, writ
     assert rows["source"].nunique() == 4
 
 
+def test_the_binary_task_tells_malignant_from_benign(tmp_path, write_picture):
+    for seed, (kind, name) in enumerate(FILES.items()):
+        write_picture(tmp_path / kind / name, seed)
+    four = _read(tmp_path)
+    rows = sources.read(f"taleqani-malignant:{tmp_path}", tmp_path)
+    assert rows["label"].tolist() == ["benign", "malignant", "malignant", "malignant"]
+    assert rows["source"].tolist() == four["source"].tolist()
+    assert set(rows["data"]) == {"taleqani-malignant"}
+
+
 @pytest.mark.parametrize("other", ["Segmented/Pro", "Pro"])
 def test_originals_are_never_mixed_with_other_versions(other, tmp_path, write_picture):
     write_picture(tmp_path / "Original/Pro" / FILES["Pro"], 1)
