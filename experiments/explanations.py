@@ -148,19 +148,43 @@ def _given(options):
     if own == {False}:
         frame, line = _unseen(frame, runs)
     else:
-        parts, audit, split = material.split
-        if {run.settings["split"] for run in runs.values()} != {split}:
-            raise InputError("--model: trained on another split of --data; give --split as then.")
-        frame, line = frame[(parts == "test").to_numpy()], audit.line
+        tested, line = _own_test(material, runs)
+        frame = frame[tested]
     return {name: [run] for name, run in runs.items()}, frame, material.name, [line]
+
+
+def _own_test(material, runs):
+    """(bool (n,), which pictures are the test part of the split that all runs share; a line)."""
+    wanted = {run.settings["split"] for run in runs.values()}
+    if len(wanted) > 1:
+        raise InputError(
+            "--model: these runs were trained on different splits or folds of --data: give those "
+            "of one at a time."
+        )
+    parts, audit, split = material.split
+    if wanted == {split}:
+        return (parts == "test").to_numpy(), audit.line
+    kept = next(filter(lambda table: table is not None, map(_kept, runs.values())), None)
+    if kept is None:
+        raise InputError(
+            "--model: trained on another split of --data, which is not kept (out/splits); give "
+            "--split as then."
+        )
+    tested = material.catalogue["sha256"].isin(set(kept["sha256"][kept["part"] == "test"]))
+    return tested.to_numpy(), "Pictures: the test part of the split, or fold, of the run itself."
+
+
+def _kept(run):
+    """The stored split that a run was trained on, or None."""
+    folder = run.folder.resolve().parent.parent / "splits"
+    return splits.known(folder, run.settings.get("data"), run.settings.get("split"))
 
 
 def _unseen(frame, runs):
     """(the pictures that no run was trained or validated on, as far as its split tells; a line)."""
     seen, lacking = set(), []
     for name, run in runs.items():
-        folder = run.folder.resolve().parent.parent / "splits"
-        kept = splits.known(folder, run.settings.get("data"), run.settings.get("split"))
+        kept = _kept(run)
         if kept is None:
             lacking.append(name)
         else:

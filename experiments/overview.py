@@ -199,6 +199,13 @@ def _diamond():
     return {"marker": "D", "ms": 7, "mfc": "none", "mec": "black", "mew": 1.1}
 
 
+def _look(label, paper):
+    """(colour, form) of a row's dot; the paper's network with changes is not the paper's own."""
+    if label in colour.CLASSIFIERS:
+        return COLOUR_ONLY
+    return OURS if re.fullmatch(rf"{paper}( \(.*\))?", label) else OTHERS
+
+
 def _panel(axis, panel):
     axis.set_title(panel.title, fontsize=9.5, loc="left", pad=17)
     axis.annotate(
@@ -206,11 +213,7 @@ def _panel(axis, panel):
         fontsize=8.5, color="#505050",
     )  # fmt: skip
     for line, (label, _, stated, value, low, high) in enumerate(panel.rows):
-        color, form = OTHERS
-        if label in colour.CLASSIFIERS:
-            color, form = COLOUR_ONLY
-        elif label.startswith(panel.paper):
-            color, form = OURS
+        color, form = _look(label, panel.paper)
         error = [[max(value - low, 0)], [max(high - value, 0)]]
         axis.errorbar(value, line, xerr=error, fmt=form, color=color, ms=5, capsize=2)
         if low < START:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from smears import colour, statistics
-from smears.tables import interval, mcnemar_against, mcnemar_line, scored, size
+from smears.tables import interval, mcnemar_against, mcnemar_line, scored, size, units
 
 TURNS = "LeukocyteNet, flips and quarter turns"  # a row of Table 4 as well
 
@@ -23,7 +23,7 @@ def significance(results):
     ]
     rows.append(_row(results, "Paired t-test (Train vs. Val)", _paired(history), len(history)))
     for part in ("validation", "test"):
-        over = "subjects and seeds" if len(own) > 1 else "subjects"
+        over = units(own) + (" and seeds" if len(own) > 1 else "")
         name = f"{part.capitalize()} accuracy, interval over {over}, %"
         rows.append(_row(results, name, scored(own, part, "accuracy"), size(own, part)))
     for name in (TURNS, *colour.CLASSIFIERS):

@@ -84,6 +84,8 @@ def acquisition(results):
         results.material.split_line,
         "Repetitions are augmented anew in each epoch; only training pictures are repeated.",
     ]
+    if len(results.material.splits) > 1:
+        lines.append("Training: the pictures of fold 1.")
     if missing:
         lines.append(f"Classes of the paper that this data lacks: {', '.join(missing)}.")
     return pd.DataFrame(rows), lines
@@ -301,8 +303,8 @@ def durations(results):
         )  # fmt: skip
     lines = results.captions()
     lines.append(
-        "Ours: wall time of all epochs of one training, mean (least to most) over seeds, on the "
-        "hardware above, without reading and decoding the pictures"
+        "Ours: wall time of all epochs of one training, mean (least to most) over trainings, on "
+        "the hardware above, without reading and decoding the pictures"
         + "; the paper's training time is an estimate that exceeds its own total"
         * (not results.own)
         + "."
@@ -311,7 +313,7 @@ def durations(results):
 
 
 def _range(minutes):
-    """Mean of the seeds' minutes, with the least and the most where there are several."""
+    """Mean of the trainings' minutes, with the least and the most where there are several."""
     text = f"{np.mean(minutes):.2f}"
     return text if len(minutes) < 2 else f"{text} ({min(minutes):.2f} to {max(minutes):.2f})"
 

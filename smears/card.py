@@ -158,7 +158,8 @@ def _lines(run):
         *_scores(predictions),
         "",
         "Mean and 95% interval, % (–: all resamples agree), by a bootstrap over "
-        + ("subjects." if _units_known(predictions) else "pictures, for no subject is known."),
+        + tables.units([predictions])
+        + ("." if _units_known(predictions) else ", for no subject is known."),
         f"Chance, always answering the test part's most frequent class, is {_chance(predictions)}.",
         "",
         *_by_class(predictions),
@@ -414,7 +415,7 @@ def _answers(run, data, predictions, found, limits, explained, external):
         "largest is the answer, no threshold",
         "metrics": ", ".join(SCORES) + "; precision and recall of each class",
         "uncertainty": "95% bootstrap intervals over "
-        + ("subjects" if _units_known(predictions) else "pictures"),
+        + tables.units([predictions]),
         "calibration": calibrated,
         "internal": f"accuracy {_accuracy(predictions)} of {count} pictures",
         "external": external,

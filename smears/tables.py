@@ -112,6 +112,16 @@ def scored(predictions, part, metric, style=percent):
     return several_scored(predictions, part, [metric], style)[0]
 
 
+def units(predictions):
+    """What intervals are drawn over: "subjects", or "source images" where none is known.
+
+    Args:
+        predictions: list of DataFrames (smears.runs), one a run.
+    """
+    known = not predictions or any((table["subject"] != "").any() for table in predictions)
+    return "subjects" if known else "source images"
+
+
 def several_scored(predictions, part, several, style=percent):
     """List of `scored` of several metrics, in the time of little more than one."""
     if not predictions:

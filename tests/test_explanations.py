@@ -85,6 +85,28 @@ def test_other_data_is_explained_in_pictures_of_all_its_parts(place, monkeypatch
     assert set(found["n"]) == {20}  # as many as are shown unless --pictures says otherwise
 
 
+def test_a_run_of_another_split_is_explained_in_the_test_part_that_it_keeps(
+    place, tmp_path, monkeypatch, capsys
+):
+    place, parts = place
+    folder = tmp_path / "runs" / "own"
+    shutil.copytree(_folder(place, "own"), folder)
+    shutil.copytree(place / "out" / "splits", tmp_path / "splits")
+    asked = ["--model", folder, "--split", "image", "--methods", "Edge detector"]
+    _run(place, monkeypatch, *asked)
+    assert "the test part of the split, or fold, of the run itself" in capsys.readouterr().out
+    (path,) = (place / "out" / "tables").glob("explanations_*image*.csv")
+    found = pd.read_csv(path)
+    assert set(found["n"]) == {(parts == "test").sum()}
+    other = tmp_path / "runs" / "fold-2"
+    shutil.copytree(folder, other)
+    settings = json.loads((other / "settings.json").read_text())
+    (other / "settings.json").write_text(json.dumps(settings | {"split": "of fold 2"}))
+    with pytest.raises(SystemExit):
+        _run(place, monkeypatch, *asked, "--model", other)
+    assert "different splits or folds" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_pictures_that_a_run_on_more_data_was_trained_on_are_left_out(
     place, tmp_path, monkeypatch, capsys, kept

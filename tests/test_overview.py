@@ -57,6 +57,14 @@ def test_rows_are_read_with_their_intervals_and_without_those_not_run(tmp_path):
     ]
 
 
+def test_the_papers_own_network_is_told_from_the_same_with_changes():
+    looks = [
+        overview._look(label, "LeukocyteNet")
+        for label in ("LeukocyteNet", "LeukocyteNet (VGG19+Swin)", "LeukocyteNet, flips", "VGG19")
+    ]
+    assert looks == [overview.OURS, overview.OURS, overview.OTHERS, overview.OTHERS]
+
+
 def test_folds_are_told_and_tested_pictures_of_all_make_the_most_frequent_class(tmp_path):
     caption = (
         "- Profile laptop; data: cnmc, 46 images; seeds: 1; trained on 2 cores.\n"

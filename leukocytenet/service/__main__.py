@@ -108,9 +108,10 @@ def main(argv=None):
         app = create_app(classifier, run, cors=options.cors, local=options.host in LOOPBACK)
         try:
             listening = server(app, options.host, options.port)
-        except OSError as problem:
+        except (OSError, UnicodeError) as problem:  # the latter of a name that can be no host's
             print(
-                f"Cannot listen on {host}:{options.port}: {problem.strerror or problem}. "
+                f"Cannot listen on {host}:{options.port}: "
+                f"{getattr(problem, 'strerror', None) or problem}. "
                 "Give another --port (0 takes a free one) or --host.",
                 file=sys.stderr,
             )

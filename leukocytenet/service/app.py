@@ -191,7 +191,7 @@ class _Served:
             square = images.resize(picture, self.classifier.size)
             return self.worker.run(lambda: function(self.classifier, [square], target))[0]
         if not self.long.acquire(blocking=False):
-            raise Busy(30)
+            raise Busy(30, "Another picture's LIME is being computed")
         try:
             # Its superpixels are found in the picture itself.
             small = images.reduced(picture, max(heat.REGIONS, self.classifier.size))

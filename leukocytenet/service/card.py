@@ -88,7 +88,7 @@ def _metrics(predictions):
         "part": "test",
         "pictures": len(test),
         "subjects": subjects,
-        "intervals": f"95%, bootstrap over {'subjects' if subjects else 'pictures'}",
+        "intervals": f"95%, bootstrap over {tables.units([test])}",
         **_with_intervals(OVERALL, [found[name] for name in OVERALL]),
         "classes": [
             {"class": label}

@@ -144,7 +144,7 @@ def _errors(*codes):
         "422": "No file is a picture that can be used; the reason says why.",
         "431": "The request's headers are too long.",
         "500": "The server could not do this; its log says why.",
-        "503": "The queue is full: Retry-After says when to come again. Or, without it, the "
+        "503": "Others are served first: Retry-After says when to come again. Or, without it, the "
         "network has stopped.",
     }
     found = {code: _answer(texts[code], "Error") for code in sorted({*codes, *ALWAYS})}

@@ -138,7 +138,7 @@ def read(file):
     """
     title, content = file
     if not _decoding.acquire(timeout=PATIENCE):
-        raise Busy(30)
+        raise Busy(30, "Other pictures are being decoded")
     try:
         picture, note = images.describe(content, MAX_PIXELS)
     except images.BadImage as problem:

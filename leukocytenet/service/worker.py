@@ -17,11 +17,11 @@ PATIENCE = 120  # seconds after which a request gives up
 
 
 class Busy(Exception):
-    """The queue is full; `seconds` is when to come again."""
+    """Others are served first; `seconds` is when to come again."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, reason="The queue is full"):
         self.seconds = max(1, math.ceil(seconds))
-        super().__init__(f"The queue is full: try again in {self.seconds} s.")
+        super().__init__(f"{reason}: try again in {self.seconds} s.")
 
 
 class Stopped(Exception):

@@ -132,9 +132,9 @@ def _explained(classifier, picture, target, samples, most, seed):
         if stable or len(rows) >= most:
             break
         wanted = min(2 * len(rows), most)
-    weights, spread = _weights(rows, found, which), _spread(rows, found[:, which])
-    moved = np.ptp(found[:, which]) > 1e-9
-    heat = np.maximum(weights, 0) * moved
+    moved = np.ptp(found[:, which]) > 1e-9  # else what the fit finds is rounding
+    weights, spread = _weights(rows, found, which) * moved, _spread(rows, found[:, which]) * moved
+    heat = np.maximum(weights, 0)
     source = {"samples": len(rows), "segments": count, "seed": seed, "method": "quickshift"}
     return Explanation(
         (heat / (heat.max() or 1))[regions].astype(np.float32), which, "LIME", source,

@@ -180,6 +180,8 @@ def test_flat_explanations_say_why(planted):
     found = explained([(RED, 0.0)])
     assert found.note == "the class's probability is the same whatever is hidden"
     assert not found.map.any()
+    assert not found.weights.any()
+    assert not found.spread.any()
     regions = lime.superpixels(planted)
     found = explained([(regions == n, -0.4 / regions.max()) for n in range(regions.max() + 1)])
     assert found.note == "no superpixel speaks for the class"

@@ -9,6 +9,7 @@ let queue = [];
 let busy = false;
 let done = 0;
 let failed = 0;
+let limes = Promise.resolve();  // settled with the last LIME that was asked for
 
 const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)}%`;
 
@@ -37,6 +38,15 @@ async function ask(path, body, tries = 5) {
   try { found = JSON.parse(text); } catch { found = { error: text.slice(0, 200) }; }
   if (!answer.ok) throw new Error(found.error || `The server answered ${answer.status}.`);
   return found;
+}
+
+// A folder, or a file that has been changed since: the browser refuses to send it.
+async function readable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Error("The browser cannot read this file. Is it a folder, or was it changed or moved?");
+  }
 }
 
 function tell() {
@@ -104,6 +114,7 @@ async function predict(file, shown) {
     throw new Error(`Too large: ${(file.size / 1e6).toFixed(1)} MB, ` +
       `at most ${(model.limits.bytes / 1e6).toFixed(0)} MB are taken.`);
   }
+  await readable(file);
   const form = new FormData();
   form.append("images", file);
   const [result] = (await ask("/api/predict?preview=1", form)).images;
@@ -175,7 +186,11 @@ function explanations(file, shown, result) {
       form.append("image", file);
       form.append("method", chosen.dataset.method);
       form.append("class", asked);
-      const found = await ask("/api/explain", form);
+      await readable(file);
+      const request = () => ask("/api/explain", form);
+      // The server computes one LIME at a time, and would send the others away.
+      if (chosen.dataset.method === "lime") limes = limes.then(request, request);
+      const found = await (chosen.dataset.method === "lime" ? limes : request());
       overlay.src = `data:image/png;base64,${found.overlay}`;
       overlay.alt = `${found.method} of ${found.class}`;
       overlay.hidden = false;

@@ -1,6 +1,7 @@
 """The API answers with the run's own probabilities, and refuses everything else with a reason."""
 
 import base64
+import builtins
 import io
 import os
 import re
@@ -422,6 +423,15 @@ def test_nothing_that_is_uploaded_touches_the_disk(client, encoded, monkeypatch)
     for name in ("TemporaryFile", "SpooledTemporaryFile", "NamedTemporaryFile", "mkstemp"):
         monkeypatch.setattr(tempfile, name, lambda *_, name=name, **__: opened.append(name))
     monkeypatch.setattr(os, "open", lambda *a, **k: opened.append(a) or real(*a, **k))
+    plain = io.open
+
+    def watched(file, mode="r", *more, **options):
+        if set(mode) & set("wax+"):
+            opened.append((file, mode))
+        return plain(file, mode, *more, **options)
+
+    monkeypatch.setattr(builtins, "open", watched)
+    monkeypatch.setattr(io, "open", watched)
     for name, (boundary, body) in bodies.items():
         kind = f'multipart/form-data; boundary="{boundary}"'
         answer = client.post(f"/api/{name}", data=body, content_type=kind)

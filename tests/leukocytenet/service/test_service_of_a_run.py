@@ -116,12 +116,18 @@ def test_scores_have_the_intervals_of_the_runs_own_card_and_are_described(run, c
 
 
 def test_an_interval_is_null_where_no_resample_differs_and_pictures_count_without_subjects(run):
-    predictions = run[0].predictions.assign(subject="")
+    predictions = run[0].predictions
+    predictions = predictions.assign(subject="", source=predictions["path"])
     classes = list(tiny_service.CLASSES)
+    chances = np.random.default_rng(0).dirichlet(np.ones(3), 18)
+    guessed = predictions.assign(**dict(zip(classes, chances.T, strict=True)))
+    found = service_card._metrics(guessed)
+    low, high = found["accuracy_interval"]
+    assert low < found["accuracy"] < high
     sure = np.eye(3)[predictions["label"].map(classes.index)]
     found = service_card._metrics(predictions.assign(**dict(zip(classes, sure.T, strict=True))))
     assert (found["accuracy"], found["accuracy_interval"]) == (1, None)
-    assert (found["subjects"], found["intervals"]) == (0, "95%, bootstrap over pictures")
+    assert (found["subjects"], found["intervals"]) == (0, "95%, bootstrap over source images")
     assert service_card._metrics(predictions[predictions["part"] != "test"]) is None
 
 
