@@ -31,7 +31,7 @@ def box(mask, margin=0.05):
 def crop(image, mask, size, margin=0.05, background=0, side=None):
     """Cut out the cell as C-NMC's own pictures show it: in the middle, no plasma round it.
 
-    The paper's region of interest "leaves out plasma" (stated: 3.2) and no more is said; a
+    The paper's region of interest leaves out plasma (stated: 3.2), and no more is said; a
     square, so that the cell keeps its proportions, and black, as in C-NMC, are assumed (C7).
 
     Args:
