@@ -228,9 +228,10 @@ def _twins(frame):
                 {i: f"byte-identical, different labels {labels}: {names}" for i in group.index}
             )
         elif group["subject"].nunique() > 1:
-            # The first is kept: the picture itself is good, only its owner is in doubt.
-            reason = f"byte-identical to {group['path'].iloc[0]} of another subject"
-            bad.update(dict.fromkeys(group.index[1:], reason))
+            # One is kept, of a known subject: the picture is good, only its owner is in doubt.
+            kept = group.index[group["subject"] != ""][0]
+            reason = f"byte-identical to {group['path'][kept]} of another subject"
+            bad.update(dict.fromkeys(group.index.drop(kept), reason))
         else:
             same += list(group.index[1:])
     return bad, same

@@ -23,6 +23,7 @@ from smears import (
 )
 from smears.ending import exits
 from smears.runs import write_whole
+from smears.sources import manifest
 
 MOST = 8  # names that are listed of each kind
 SMALL = 64  # pixels: the least side that LeukocyteNet takes
@@ -137,8 +138,8 @@ def _named(counts):
 
 def _write(rows, path):
     """Write the list; what to do with it."""
-    path = path.expanduser().absolute()
-    optional = [key for key in ("subject", "part", "mask") if any(row.get(key) for row in rows)]
+    path = Path(os.path.expanduser(path)).absolute()
+    optional = [key for key in manifest.OPTIONAL if any(row.get(key) for row in rows)]
     keys = ["path", "label", *optional]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -146,6 +147,8 @@ def _write(rows, path):
     for row in rows:
         places = {key: _place(row[key], path.parent) for key in ("path", "mask") if row.get(key)}
         table.writerow([{**row, **places}.get(key, "") for key in keys])
+    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text.getvalue():
+        raise InputError(f"{path} is there already, and may be filled in: give another --list.")
     write_whole(path, text.getvalue())
     blank = sum(not row["label"] for row in rows)
     fill = f"fill in the column label of {blank} lines in {path}, then" if blank else "go on with"

@@ -316,8 +316,9 @@ def _finish(parser, options):
     options.seeds = list(range(options.seeds or (3 if options.profile == "paper" else 1)))
     given = {}
     for text in options.weights:
-        row, _, file = text.rpartition("=") if not os.path.exists(text) else ("", "", text)
-        path = Path(file).expanduser().resolve()
+        named = "=" in text and not os.path.exists(text)
+        row, _, file = text.partition("=") if named else ("", "", text)
+        path = Path(os.path.realpath(os.path.expanduser(file)))
         if not os.path.exists(path):
             parser.error(f"--weights {text}: {path} does not exist")
         given[row] = path

@@ -160,13 +160,13 @@ class Run:
         write_whole(self.folder / "facts.json", json.dumps({**self.facts, **facts}, indent=1))
 
     def begin(self):
-        """Record versions, commit and machine, once a run, and drop what was measured of an
-        earlier network in this folder: its explanations, its answers to other pictures."""
+        """Record versions, commit and machine where a training begins, and drop what was measured
+        of an earlier network in this folder: its explanations, its answers to other pictures."""
         shutil.rmtree(self.folder / "explanations", ignore_errors=True)
         for path in (self.folder / "explanations.json", *self.folder.glob("external-*.csv")):
             path.unlink(missing_ok=True)
         path = self.folder / "environment.json"
-        if not path.exists():
+        if not path.exists() or not (self.folder / "checkpoint").exists():
             write_whole(path, json.dumps(environment(), indent=1))
 
     @property

@@ -92,6 +92,13 @@ def _sides(folder, claim):
     if not seeds:
         names = " and ".join(side["name"] for side in sides)
         raise InputError(f"{folder}: {names} have no seed in common: train one.")
+    for seed in seeds:
+        first, second = (
+            set(table[seed]["path"][table[seed]["part"] == "test"]) for table in tables
+        )
+        if first != second:
+            names = " and ".join(side["name"] for side in sides)
+            raise InputError(f"{folder}: {names}, seed {seed}, were tested on different pictures.")
     return sides, [confusions([table[seed] for seed in seeds], "test") for table in tables]
 
 

@@ -1,5 +1,6 @@
 """Weights of darknet's files, such as yolov4.conv.137, into the layers of `yolov4.yolov4`."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def load(network, path):
     Raises:
         InputError: no such file, or one that ends within a layer or has more than the network.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     try:
         content = path.read_bytes()
     except OSError as problem:

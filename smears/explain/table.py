@@ -126,8 +126,8 @@ def lines(models, few):
         f"{right}.",
         *([f"Trainings: {counts}; flat maps are counted over all of them."] if several else []),
         "↑: higher is better; ↓: lower is better. Mean over pictures; 95% interval from a "
-        "bootstrap over subjects. Random map, centred Gaussian and edge detector know nothing of "
-        "the network: what they reach needs no trained network.",
+        f"bootstrap over subjects{' and trainings' * bool(several)}. Random map, centred Gaussian "
+        "and edge detector know nothing of the network: what they reach needs no trained network.",
         "Pointing game (Zhang et al. 2018): the maximum lies in a nucleus. Relevance in nucleus, "
         "in cell: share of the map's sum (relevance mass accuracy, Arras et al. 2022). Rank "
         "accuracy: share of the highest pixels, as many as the nuclei have, that lies in them; the "

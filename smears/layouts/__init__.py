@@ -27,7 +27,7 @@ OTHERS = {
 
 def recognise(path):
     """The Layout of a path, which need not exist."""
-    path = Path(path).expanduser().absolute()
+    path = Path(os.path.expanduser(path)).absolute()
     if not os.path.exists(path):
         return _missing(path)
     if not path.is_dir():

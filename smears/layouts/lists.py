@@ -14,6 +14,7 @@ from smears.sources.listing import SourceError
 LABELS = ("label", "labels", "class", "category", "diagnosis", "target", "type", "cell_type", "y")
 SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "person", "case", "case_id")
 SPLITS = ("part", "split", "set", "subset", "partition")
+HELD = {"dev": "validation", "holdout": "test", "hold-out": "test"}  # besides `PARTS`
 
 
 def one(path):
@@ -92,6 +93,8 @@ def _guessed(path):
         column = next((heads[word] for word in words if heads.get(word, names) != names), None)
         if column is not None:
             chosen[key] = column
+    alike = [name for name in manifest.OPTIONAL if heads.get(name, names) != names]
+    chosen |= {name: heads[name] for name in alike if name not in chosen}
     rows, unknown = [], []
     for _, entry in table.iterrows():
         file = _place_of(entry[names], known)
@@ -100,6 +103,10 @@ def _guessed(path):
             continue
         row = {"path": file} | {key: entry[column].strip() for key, column in chosen.items()}
         if "part" in row:
-            row["part"] = PARTS.get(row["part"].lower(), "")
+            # Another word stays, for the list's reader to refuse: else its pictures would count
+            # as in no part, and those held out could be trained on.
+            row["part"] = (PARTS | HELD).get(row["part"].lower(), row["part"])
+        if row.get("mask"):
+            row["mask"] = _place_of(row["mask"], known) or row["mask"]
         rows.append(row)
     return rows, unknown

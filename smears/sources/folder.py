@@ -20,7 +20,11 @@ MASK_FOLDERS = {"mask", "masks", "segmentation", "segmentations", "groundtruth",
 # Ends of the names of masks that lie beside their pictures.
 MASKS = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_gt")
 # 2024-02-11, 20240211, 11.02.2024 and the like.
-DATE = re.compile(r"(19|20)\d\d[-_. ]?\d\d[-_. ]?\d\d|\d\d?[-_. ]\d\d?[-_. ](19|20)\d\d")
+DAY = r"(0?[1-9]|[12]\d|3[01])"  # or month: some write it first
+DATE = re.compile(
+    rf"(19|20)\d\d(?P<gap>[-_. ]?)(0[1-9]|1[0-2])(?P=gap)(0[1-9]|[12]\d|3[01])"
+    rf"|{DAY}(?P<sign>[-_. ]){DAY}(?P=sign)(19|20)\d\d"
+)
 HOW_TO_GET = "It must hold one folder a class, with that class's pictures in it."
 KEPT = "folders inside the class folders are taken for people: none stands on two sides of a split"
 SHARED = (

@@ -3,7 +3,7 @@
 import csv
 import os
 
-from smears.sources.listing import SourceError, frame
+from smears.sources.listing import NOT_TEXT, SourceError, frame, printable
 
 HOW_TO_GET = (
     "A comma-separated UTF-8 file with a header line and the columns path and label, and, if "
@@ -31,6 +31,8 @@ def read(folder, cache, *, mark=""):
     """
     if folder.is_dir():
         raise SourceError(f"{folder} is a folder: give the CSV file in it. {HOW_TO_GET}")
+    if str(folder) != printable(folder):
+        raise SourceError(f"{printable(folder)}: {NOT_TEXT}")
     try:
         with open(folder, newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, restval="")

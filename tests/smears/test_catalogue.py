@@ -145,6 +145,12 @@ def test_twins_of_different_labels_are_both_refused(tmp_path, write_picture):
     assert frame["label"].tolist() == ["monocyte"]
 
 
+def test_of_twins_the_one_of_a_known_subject_is_kept(tmp_path, write_picture):
+    rows = _rows(_twins(tmp_path, write_picture), subject=["", "set:21", "set:22"])
+    frame = catalogue.build(rows, tmp_path / "cache", skip_bad=True)
+    assert frame["subject"].tolist() == ["set:21", "set:22"]
+
+
 def test_a_twin_of_another_subject_is_refused_and_the_first_kept(tmp_path, write_picture):
     rows = _rows(_twins(tmp_path, write_picture), subject=["set:20", "set:21", "set:22"])
     with pytest.raises(catalogue.BadImages, match=r"1 of 3 pictures(.|\n)*another subject"):

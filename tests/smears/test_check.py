@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from smears import __main__, check, commandline, copies, drawing, layouts, likeness
+from smears.sources.folder import DATE
 
 # The last line where people are known, but fewer than 15 a class.
 FEW = "Not usable as it is: cross-validate, --folds 3, as the commands above do."
@@ -704,6 +705,52 @@ def test_pictures_in_a_folder_called_images_are_no_class(look, fill, tmp_path, n
     assert code == 1
     assert f"pictures in a folder images, which is no class; labels in {notes}?" in out
     assert len(pd.read_csv(tmp_path / "l.csv")) == 6
+
+
+def test_a_table_s_own_parts_and_sources_are_kept_and_an_unknown_part_is_refused(
+    look, fill, tmp_path
+):
+    folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(12)])
+    parts = ["Train"] * 6 + ["dev"] * 3 + ["holdout"] * 3
+
+    def table(parts):
+        rows = [
+            f"{n}.png,{'AML' if n % 2 else 'healthy'},{part},field {n // 2},{'flipped' * (n == 0)}"
+            for n, part in enumerate(parts)
+        ]
+        (folder / "t.csv").write_text("\n".join(["file,class,split,source,derived", *rows]))
+
+    table(parts)
+    look(folder, "--list", str(tmp_path / "l.csv"))
+    written = pd.read_csv(tmp_path / "l.csv", keep_default_na=False)
+    assert written["part"].tolist() == ["train"] * 6 + ["validation"] * 3 + ["test"] * 3
+    assert written["source"].tolist() == [f"field {n // 2}" for n in range(12)]
+    assert written["derived"].tolist() == ["flipped"] + [""] * 11
+    table(parts[:9] + ["locked away"] * 3)
+    look(folder, "--list", str(tmp_path / "other.csv"))
+    code, _, last = look(tmp_path / "other.csv")
+    assert code == 1
+    assert "'locked away' is none of train, validation, test" in last
+
+
+def test_a_list_that_may_be_filled_in_is_not_written_over(look, fill, tmp_path):
+    folder = fill(tmp_path / "mine", [f"{n}.png" for n in range(12)])
+    there = tmp_path / "l.csv"
+    for _ in range(2):  # the same list again is no loss
+        assert "fill in the column label" in look(folder, "--list", str(there))[2]
+    there.write_text(there.read_text().replace(".png,", ".png,AML"))
+    kept = there.read_text()
+    code, _, last = look(folder, "--list", str(there))
+    assert code == 1
+    assert "is there already" in last
+    assert there.read_text() == kept
+
+
+def test_numbers_of_patients_are_no_dates():
+    dates = ["2024-02-11", "20240211", "11.02.2024", "2-31-2024", "2024_12_31"]
+    people = ["2023-0001", "20230001", "20010345", "2024-1301", "1.2-2024", "2024-02.11"]
+    assert all(DATE.fullmatch(name) for name in dates)
+    assert not any(DATE.fullmatch(name) for name in people)
 
 
 def test_folders_of_dates_are_passed_over_on_the_way_to_people(look, fill, tmp_path):

@@ -165,6 +165,18 @@ def test_a_script_takes_the_arguments_that_its_help_gives_as_examples(
             assert name.partition(":")[0] in sources.SOURCES
 
 
+def test_a_row_s_weights_may_lie_in_a_folder_with_an_equals_sign(tmp_path):
+    from table5 import COMPARISON
+
+    file = tmp_path / "run=3" / "vgg.h5"
+    file.parent.mkdir()
+    file.touch()
+    asked = [f"VGG19={file}", str(file)]
+    argv = [word for text in asked for word in ("--weights", text)]
+    options = commandline.parse([COMPARISON], ["--out", str(tmp_path), *argv])
+    assert options.weights == {"VGG19": file.resolve(), "": file.resolve()}
+
+
 def test_two_class_methods_are_shown_with_two_class_data(capsys):
     from table2 import CNMC
 

@@ -237,6 +237,16 @@ def test_what_was_measured_of_an_earlier_network_goes_when_another_is_trained(tm
     }  # fmt: skip
 
 
+def test_a_training_anew_tells_its_own_machine_and_a_resumed_one_its_first(tmp_path, monkeypatch):
+    run = runs.Run(tmp_path, "a", {"seed": 0})
+    for hardware, resumed in (("first", False), ("second", False), ("third", True)):
+        monkeypatch.setattr(runs, "environment", lambda hardware=hardware: {"hardware": hardware})
+        if resumed:
+            (run.folder / "checkpoint").mkdir()
+        run.begin()
+    assert run.environment == {"hardware": "second"}
+
+
 def test_explanations_in_the_form_of_an_older_version_are_named_with_the_remedy(tmp_path):
     run = runs.Run(tmp_path, "a", {"seed": 0})
     known = {"drawn": {"pictures": 40, "scores": {"Grad-CAM": {"ranks": [0.3, 0.2, 0.4]}}}}

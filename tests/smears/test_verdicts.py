@@ -127,6 +127,17 @@ def test_the_same_rows_elsewhere_are_told_and_decide_nothing(tmp_path):
     assert told.index("Tolerance") < told.index("Elsewhere")
 
 
+def test_rows_that_were_tested_on_different_pictures_are_not_paired(tmp_path):
+    _store(tmp_path, "good", 190)
+    _store(tmp_path, "poor", 100)
+    (path,) = (tmp_path / "set" / "runs").glob("poor*/predictions.csv")
+    path.write_text(path.read_text().replace("\n0.png,", "\nother.png,"))
+    with pytest.raises(
+        InputError, match="good and poor, seed 0, were tested on different pictures"
+    ):
+        _better(tmp_path, _claim("good", "poor"))
+
+
 def test_seeds_are_paired_and_settings_choose_the_runs(tmp_path):
     for seed, right in ((0, 190), (1, 150), (2, 170)):
         _store(tmp_path, "good", right, seed, kind="a")
