@@ -52,6 +52,7 @@ def test_answers_are_the_pipeline_s_in_the_run_s_order_of_classes(run, tmp_path,
     assert len(list((tmp_path / "o" / "overlays").glob("*_lime.png"))) == 1
 
 
+@pytest.mark.slow
 def test_a_compared_method_answers_too(tmp_path):
     pictures = [drawing.draw(label, n, n, 64)[0] for n in range(4) for label in ("AML", "Healthy")]
     labels = np.array(["AML", "Healthy"] * 4)

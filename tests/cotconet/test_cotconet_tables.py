@@ -178,6 +178,7 @@ def test_trainings_of_which_this_code_would_compute_a_stage_otherwise_are_named(
     assert line.endswith(f"remove from the folder runs: {runs[0].folder.name}.")
 
 
+@pytest.mark.slow
 def test_trainings_by_another_version_of_a_compared_method_are_named(tmp_path):
     def told(word):
         return [line for line in tables.comparison(results)[1] if word in line]

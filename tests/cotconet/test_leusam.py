@@ -231,6 +231,7 @@ def test_with_weights_only_the_decoder_learns_on_embeddings_made_once(tmp_path):
         model.fit(images, masks, Run(tmp_path, "other", {}), augmenter=object())
 
 
+@pytest.mark.slow
 def test_stopped_embeddings_go_on_and_are_the_same_to_the_byte(tmp_path, monkeypatch):
     sam.sam(TINY).save_weights(tmp_path / "sam.weights.h5")
     model = leusam.LeuSAM(TINY, weights=tmp_path / "sam.weights.h5")

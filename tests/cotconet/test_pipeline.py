@@ -431,6 +431,7 @@ def test_a_copy_stays_with_its_source_where_people_are_unknown_or_one(
     assert len(set(apart)) == 20
 
 
+@pytest.mark.slow
 def test_in_the_paper_s_protocol_all_cells_are_cut_out_at_one_scale(fitted, cells, held, tmp_path):
     settings = {**SMALL, "select": False, "graph": False}
     model = pipeline.CoTCoNet(**settings, cache=shutil.copytree(fitted[1], tmp_path / "cache"))

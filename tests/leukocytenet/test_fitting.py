@@ -162,6 +162,7 @@ def test_a_training_is_not_continued_from_other_weights(tmp_path):
     assert run.facts["weights"] == "ImageNet"
 
 
+@pytest.mark.slow
 def test_a_random_frozen_network_is_the_seed_s_whatever_was_drawn_before(tmp_path, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (4, 71, 71, 3), np.uint8)
     store = tmp_path / "store.npy"

@@ -132,6 +132,7 @@ def test_stability_is_that_of_three_seeds_of_which_the_first_is_not_explained_ag
     assert seeds == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_killed_measuring_goes_on_with_the_next_picture(frame, classifier, tmp_path, monkeypatch):
     frame, methods = frame.head(4), {"LIME": FEW}
     whole = scoring.scores(Run(tmp_path, "a", {}), lambda: classifier, frame, methods, 1)["LIME"]

@@ -82,6 +82,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_finds_the_layers_of_both_packages_by_itself(tmp_path):
     from cotconet.gmod import TokenAndPositions
     from cotconet.rivals.stain import DCT

@@ -356,6 +356,7 @@ def test_a_row_whose_weights_could_not_be_downloaded_is_told_how_to_get_them(tmp
     assert "Weights of MobileNet: ImageNet." in lines
 
 
+@pytest.mark.slow
 def test_external_pictures_are_predicted_once_and_then_read(out, tmp_path, capsys):
     folder = _folder_of_pictures(tmp_path / "other", ["AML", "CLL", "Healthy"])
     _folder_of_pictures(tmp_path / "other", ["MDS"], seed=700)
