@@ -164,13 +164,13 @@ def _own_test(material, runs):
     parts, audit, split = material.split
     if wanted == {split}:
         return (parts == "test").to_numpy(), audit.line
-    kept = next(filter(lambda table: table is not None, map(_kept, runs.values())), None)
-    if kept is None:
+    found = [table for table in map(_kept, runs.values()) if table is not None]
+    if not found:
         raise InputError(
             "--model: trained on another split of --data, which is not kept (out/splits); give "
             "--split as then."
         )
-    tested = material.catalogue["sha256"].isin(set(kept["sha256"][kept["part"] == "test"]))
+    tested = material.catalogue["sha256"].isin(found[0]["sha256"][found[0]["part"] == "test"])
     return tested.to_numpy(), "Pictures: the test part of the split, or fold, of the run itself."
 
 

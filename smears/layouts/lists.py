@@ -14,7 +14,6 @@ from smears.sources.listing import SourceError
 LABELS = ("label", "labels", "class", "category", "diagnosis", "target", "type", "cell_type", "y")
 SUBJECTS = ("subject", "subject_id", "patient", "patient_id", "person", "case", "case_id")
 SPLITS = ("part", "split", "set", "subset", "partition")
-HELD = {"dev": "validation", "holdout": "test", "hold-out": "test"}  # besides `PARTS`
 
 
 def one(path):
@@ -89,12 +88,12 @@ def _guessed(path):
     if not len(table) or hits[names] < 0.8 or labels is None:
         return [], []
     chosen = {"label": labels}
-    for key, words in (("subject", SUBJECTS), ("part", SPLITS)):
+    others = {"subject": SUBJECTS, "part": SPLITS}
+    for key in manifest.OPTIONAL:
+        words = others.get(key, (key,))
         column = next((heads[word] for word in words if heads.get(word, names) != names), None)
         if column is not None:
             chosen[key] = column
-    alike = [name for name in manifest.OPTIONAL if heads.get(name, names) != names]
-    chosen |= {name: heads[name] for name in alike if name not in chosen}
     rows, unknown = [], []
     for _, entry in table.iterrows():
         file = _place_of(entry[names], known)
@@ -105,7 +104,7 @@ def _guessed(path):
         if "part" in row:
             # Another word stays, for the list's reader to refuse: else its pictures would count
             # as in no part, and those held out could be trained on.
-            row["part"] = (PARTS | HELD).get(row["part"].lower(), row["part"])
+            row["part"] = PARTS.get(row["part"].lower(), row["part"])
         if row.get("mask"):
             row["mask"] = _place_of(row["mask"], known) or row["mask"]
         rows.append(row)

@@ -14,7 +14,8 @@ LEAST = 5  # people of each class from which a split can keep them apart
 # Folders that hold no class: those of a split that is made already -> their part, and masks.
 PARTS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation",
-    "validation": "validation", "test": "test", "testing": "test",
+    "validation": "validation", "dev": "validation", "test": "test", "testing": "test",
+    "holdout": "test", "hold-out": "test",
 }  # fmt: skip
 MASK_FOLDERS = {"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth"}
 # Ends of the names of masks that lie beside their pictures.

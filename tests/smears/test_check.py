@@ -203,8 +203,9 @@ def test_one_wrapping_folder_names_the_inner_one(look, fill, tmp_path):
     assert look(tmp_path / "mine" / "Data set")[0] == 0
 
 
-def test_a_split_that_is_made_becomes_a_list_that_keeps_its_parts(look, fill, tmp_path):
-    for part in ("train", "val", "test"):
+@pytest.mark.parametrize("parts", [("train", "val", "test"), ("Train", "dev", "holdout")])
+def test_a_split_that_is_made_becomes_a_list_that_keeps_its_parts(look, fill, tmp_path, parts):
+    for part in parts:
         fill(tmp_path / "mine" / part, _classes("blast", "normal", number=3))
     code, out, last = look(tmp_path / "mine")
     assert code == 1

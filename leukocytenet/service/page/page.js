@@ -49,6 +49,12 @@ async function readable(file) {
   }
 }
 
+// The server computes one LIME at a time, and would send the others away.
+function inTurn(request) {
+  limes = limes.then(request, request);
+  return limes;
+}
+
 function tell() {
   const left = queue.length + (busy ? 1 : 0);
   const state = document.getElementById("state");
@@ -188,9 +194,7 @@ function explanations(file, shown, result) {
       form.append("class", asked);
       await readable(file);
       const request = () => ask("/api/explain", form);
-      // The server computes one LIME at a time, and would send the others away.
-      if (chosen.dataset.method === "lime") limes = limes.then(request, request);
-      const found = await (chosen.dataset.method === "lime" ? limes : request());
+      const found = await (chosen.dataset.method === "lime" ? inTurn(request) : request());
       overlay.src = `data:image/png;base64,${found.overlay}`;
       overlay.alt = `${found.method} of ${found.class}`;
       overlay.hidden = false;

@@ -19,6 +19,13 @@ def home(tmp_path, write_picture):
     return tmp_path
 
 
+def test_a_list_in_a_folder_whose_name_is_no_text_is_refused_by_name(home, not_utf8):
+    _list(home / "cells", "path,label\n1.png,blast\n")
+    folder = not_utf8(home / "cells", b"caf\xe9")
+    with pytest.raises(sources.SourceError, match=r"udce9.*not UTF-8 text: rename it"):
+        sources.read(f"csv:{folder}/list.csv", home)
+
+
 def test_paths_start_at_the_list_and_columns_may_be_missing(home, monkeypatch):
     monkeypatch.chdir("/")
     spec = _list(home, 'label,path\nblast,cells/1.png\nnormal,"cells/2, b.png"\n\n')
