@@ -148,7 +148,6 @@ def last_layer(results):
     positive = results.positive
     hidden = [layer for layer in model.hdlc_.layers if layer.name.startswith("dense")][-1]
     inner = keras.Model(model.hdlc_.input, hidden.output)
-    table = results.predictions("CoTCoNet")[0]
     task = results.material.task()
     rows = {part: task.catalogue.iloc[task.positions(part)] for part in ("train", "test")}
     # As HDLC saw them: rebuilt from others. `describe` would find each in the graph, as itself.
@@ -180,7 +179,7 @@ def last_layer(results):
         axis.legend(frameon=False, fontsize=9)
     axes[0].set_ylabel("second principal component")
     share = 100 * plane.explained_variance_ratio_.sum()
-    most = table[table["part"] == "test"]["label"].value_counts(normalize=True).max()
+    most = rows["test"]["label"].value_counts(normalize=True).max()
     lines = [
         f"The {points['train'].shape[1]} numbers of HDLC's last hidden layer on the two principal "
         f"components of the training pictures ({share:.0f}% of the variance). The plane is a "

@@ -82,11 +82,25 @@ def _fit(task, run, only_kept=False):
         made = {name: cells[rows] for name, rows in shares(len(cells), s["seed"]).items()}
     model.fit(
         Files(part["train"]), part["train"]["label"].to_numpy(),
-        groups=part["train"]["subject"].to_numpy() if not task.paper_split else None,
+        groups=_apart(part),
         validation=(Files(part["validation"]), part["validation"]["label"].to_numpy()),
         synthetic=(label, made["train"], side) if task.paper_split and s["synthesise"] else None,
     )  # fmt: skip
     return model, part, made, label
+
+
+def _apart(part):
+    """Names (n,) of what no training picture shares with a held-out one; None if all may.
+
+    What the split keeps apart is kept apart in the graph and in the search as well: subjects,
+    else, with --split source, source images. A test picture whose subject the training part knows
+    is rebuilt from that subject's pictures (5.4), so training pictures are, too.
+    """
+    for unit in ("subject", "source"):
+        held = {name for side in ("validation", "test") for name in part[side][unit]}
+        if not (held & set(part["train"][unit])) - {""}:
+            return part["train"][unit].to_numpy()
+    return None
 
 
 def shares(count, seed):

@@ -172,6 +172,23 @@ def memorised(train, held_out, synthetic):
     }
 
 
+def enough(counts):
+    """Refuse so few pictures that the report says nothing.
+
+    Args:
+        counts: dict of kind -> number of pictures.
+
+    Raises:
+        InputError: fewer than 10 of a kind.
+    """
+    for name, count in counts.items():
+        if count < FEWEST:
+            raise InputError(
+                f"{count} {name} pictures: the realism report needs at least {FEWEST} of each "
+                "kind. Add data, or split it otherwise."
+            )
+
+
 def report(train, held_out, synthetic, features=None, seed=0):
     """Everything above, for one set of synthetic pictures.
 
@@ -193,12 +210,7 @@ def report(train, held_out, synthetic, features=None, seed=0):
         InputError: fewer than 10 pictures of a kind.
     """
     given = {"train": train, "held-out": held_out, "synthetic": synthetic}
-    for name, pictures in given.items():
-        if len(pictures) < FEWEST:
-            raise InputError(
-                f"{len(pictures)} {name} pictures: the realism report needs at least {FEWEST} of "
-                "each kind. Add data, or split it otherwise."
-            )
+    enough({name: len(pictures) for name, pictures in given.items()})
     found = {name: (features or fixed_features)(p) for name, p in given.items()}
     scale = StandardScaler().fit(found["train"])
     found = {name: scale.transform(np.asarray(x, np.float64)) for name, x in found.items()}

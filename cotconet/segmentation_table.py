@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from cotconet import recipe, region, segmentation
-from cotconet.given import name_of
 from cotconet.preparation import Files
 from cotconet.segmentation import dice, iou, is_on_black, on_black, otsu_watershed
 from smears import InputError, backend, catalogue, reports, sources, splits, statistics
@@ -106,7 +105,7 @@ class Comparison:
         origin = map(_origin, frame["data"], frame["source"])
         self.frame = frame.assign(label=list(origin))
         self.fingerprint = catalogue.fingerprint(self.frame)
-        self.masks = _name_of_masks(self.frame)
+        self.masks = catalogue.mask_name(self.frame)
         ((self.parts, self.audit, self.split),) = splits.stored(
             self.frame, self.fingerprint, options.out / "splits"
         )
@@ -196,7 +195,7 @@ class Comparison:
     def table(self, runs):
         """(DataFrame of texts, caption lines) of what `train` returned."""
         scores = {
-            method: [pd.read_csv(run.folder / "scores.csv", keep_default_na=False) for run in own]
+            method: [_read(run.folder / "scores.csv") for run in own]
             for method, own in runs.items()
         }
         rows = []
@@ -232,7 +231,7 @@ class Comparison:
         backend.start()
         kind = METHODS.get(run.settings["model"], run.settings["model"])
         cells, model = self.test, segmentation.learned(kind).load(run.folder)
-        scores = pd.read_csv(run.folder / "scores.csv", keep_default_na=False)
+        scores = _read(run.folder / "scores.csv")
         scores = scores[scores["box"] != "true"]["dice"].to_numpy()
         shown, titles = [], []
         for row in np.argsort(scores, kind="stable")[:count]:
@@ -244,16 +243,15 @@ class Comparison:
         return path
 
 
+def _read(path):
+    """Scores of one training; names of people and images stay texts, numbers though they be."""
+    texts = dict.fromkeys(["sha256", "subject", "source", "label", "box"], str)
+    return pd.read_csv(path, dtype=texts, keep_default_na=False)
+
+
 def _origin(data, source):
     """What a picture comes from: the data set, of Zheng et al.'s two each apart."""
     return source.split("/")[0] if data == "zheng" else data
-
-
-def _name_of_masks(frame):
-    """16 digits that name which picture has which mask, wherever the files lie; "" for none."""
-    marks = catalogue.file_marks(frame["mask"])
-    pairs = zip(frame["sha256"], marks, strict=True)
-    return name_of(sorted(" ".join(pair) for pair in pairs)) if any(marks) else ""
 
 
 def _row(method, label, box, scores):

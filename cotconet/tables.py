@@ -205,7 +205,8 @@ def _unrecorded(results):
 
 def _synthetic(results):
     """A line on how many pictures were synthesised, and on those in the test part."""
-    runs = [run for runs in results.runs.values() for run in runs]
+    # Two rows may be one configuration, whose trainings are one.
+    runs = {run.folder: run for runs in results.runs.values() for run in runs}.values()
     lines = []
     made = sorted({run.facts["synthesised"] for run in runs})
     if any(made):

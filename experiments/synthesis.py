@@ -113,8 +113,10 @@ def _report(material, options):
     if label is None:
         raise InputError("Both classes have as many training pictures: nothing is to be added.")
     own = codes == label
+    sides = {"train": own & training, "held-out": own & ~training}
+    realism.enough({name: side.sum() for name, side in sides.items()})  # before hours of training
     cells = _cells(frame, training, split, settings["size"], options.out / "cache")
-    train, held_out = cells[own & training], cells[own & ~training]
+    train, held_out = cells[sides["train"]], cells[sides["held-out"]]
     everything = {
         **settings, "seed": options.seed, "data": material.fingerprint, "split": split,
         "class": classes[label], "cell_scale": "common",
@@ -125,14 +127,14 @@ def _report(material, options):
     made = synthesis.synthesise(gan, max(count, len(held_out), 64), options.seed)
     found = realism.report(train, held_out, made, seed=options.seed)
     table, lines = realism.table(found)
-    known = [frame["subject"][own & side].nunique() for side in (training, ~training)]
     lines = [
         f"LeuGAN on {classes[label]} of {material.name}: {settings['size']} px, width "
         f"{settings['width']}, {options.discriminator}, {settings['epochs']} epochs, seed "
         f"{options.seed}{_fold(material, options)}; {options.profile} profile; trained on "
         f"{run.hardware or hardware()}.",
-        f"Training pictures of {known[0]} subjects, held-out ones of {known[1]}; {count} synthetic "
-        "pictures would bring the class to parity.",
+        f"Training pictures of {_people(frame[sides['train']])}, held-out ones of "
+        f"{_people(frame[sides['held-out']])}; {count} synthetic pictures would bring the class "
+        "to parity.",
         *lines,
     ]
     stem = _stem(options)
@@ -148,6 +150,16 @@ def _report(material, options):
     return table, lines, paths
 
 
+def _people(frame):
+    """How many people the pictures are of, for a caption."""
+    known = set(frame["subject"]) - {""}
+    if not known:
+        return "unknown subjects"
+    named = f"{len(known)} subject" + "s" * (len(known) > 1)
+    unknown = (frame["subject"] == "").sum()
+    return f"{named} and {unknown} of unknown ones" if unknown else named
+
+
 def _cells(frame, training, split, size, cache):
     """uint8 (n, size, size, 3): every picture enhanced, its cell cut out on black, at one scale.
 
@@ -155,16 +167,19 @@ def _cells(frame, training, split, size, cache):
     """
     import numpy as np
 
+    from cotconet.fitting import FIELDS
     from cotconet.preparation import Files, common_side, prepare
-    from cotconet.segmentation import is_on_black
     from smears import catalogue
 
     files = Files(frame)
-    name = f"cells-{catalogue.fingerprint(frame)}-{split}-{size}-v{recipe.VERSIONS['prepare']}.npy"
+    cells = "all" if FIELDS & set(frame["data"]) else "main"
+    name = (
+        f"cells-{catalogue.fingerprint(frame)}-{split}-{size}-{cells}-"
+        f"v{recipe.VERSIONS['prepare']}.npy"
+    )
     path = cache / name
     if not path.exists():
-        segmenter = "on-black" if is_on_black(files[0]) else "otsu-watershed"
-        known = {"steps": ["clahe", "sharpen"], "segmenter": segmenter}
+        known = {"steps": ["clahe", "sharpen"], "segmenter": "otsu-watershed", "cells": cells}
         side = common_side(files.take(np.flatnonzero(training)), **known)
         prepare(files, path, size, **known, side=side)
     return np.load(path)

@@ -105,6 +105,17 @@ def unit_of(frame):
     return frame["subject"].where(frame["subject"] != "", frame["source"])
 
 
+def mask_name(frame):
+    """16 hexadecimal digits that name which picture has which mask, wherever the files lie.
+
+    Args:
+        frame: catalogue. Returns: text, "" where no picture has a mask.
+    """
+    marks = file_marks(frame["mask"])
+    pairs = sorted(" ".join(pair) for pair in zip(frame["sha256"], marks, strict=True))
+    return hashlib.sha256("\n".join(pairs).encode()).hexdigest()[:16] if any(marks) else ""
+
+
 def counts(frame):
     """Number of pictures of each label, a Series sorted by name."""
     return frame["label"].value_counts().sort_index()

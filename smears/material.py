@@ -1,6 +1,5 @@
 """The pictures that all tables of one command share: catalogue, split, classes, external set."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,9 +74,8 @@ class Material:
 
     @cached_property
     def masks(self):
-        """12 hexadecimal digits that name the content of the data's own masks; "" for none."""
-        marks = sorted(filter(None, catalogue.file_marks(self.catalogue["mask"])))
-        return hashlib.sha256("".join(marks).encode()).hexdigest()[:12] if marks else ""
+        """16 hexadecimal digits that name which picture has which mask; "" for none."""
+        return catalogue.mask_name(self.catalogue)
 
     @cached_property
     def splits(self):

@@ -17,6 +17,10 @@ METHODS = {
 }
 
 
+class Unsuited(InputError):
+    """Pictures that one method cannot learn from, though others may."""
+
+
 def method(name):
     """The class of a method, a `classifier.Rival`. Imports Keras.
 

@@ -35,11 +35,13 @@ def train(task, run):
         random_state=s["seed"],
     )  # fmt: skip
     part = {name: task.catalogue.iloc[task.positions(name)] for name in PARTS}
-    copies = _copies(task, s["seed"]) if task.paper_split and kind.before_split else {}
+    copies = _copies(task) if task.paper_split and kind.before_split else {}
     for name, rows in copies.items():
         part[name] = pd.concat([part[name], rows])
     try:
         _fit(model, part)
+    except rivals.Unsuited as reason:
+        raise Unavailable(str(reason)) from reason
     except weight_files.NotAvailable as reason:
         if not task.fallback:
             raise Unavailable("no weights") from reason
@@ -71,9 +73,12 @@ def _fit(model, part):
     )  # fmt: skip
 
 
-def _copies(task, seed):
-    """Catalogue rows of the smaller class drawn again to parity, and shared out over the parts."""
+def _copies(task):
+    """Catalogue rows of the smaller class drawn again to parity, and shared out over the parts.
+
+    The same of every seed, like the split: trainings of several seeds are tested on one test part.
+    """
     frame = task.catalogue
     codes = (frame["label"] == task.classes[1]).to_numpy().astype(int)
-    drawn = frame.iloc[oversampled(codes, seed)[len(frame) :]]
-    return {name: drawn.iloc[rows] for name, rows in shares(len(drawn), seed).items()}
+    drawn = frame.iloc[oversampled(codes, 0)[len(frame) :]]
+    return {name: drawn.iloc[rows] for name, rows in shares(len(drawn), 0).items()}

@@ -20,10 +20,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from cotconet.rivals import svm
+from cotconet.rivals import Unsuited, svm
 from cotconet.rivals.classifier import SCRATCH, Rival, oversampled, probabilities
 from cotconet.rivals.stain import DCT, BilinearPooling, StainDeconvolution, stain_matrix
-from smears import InputError, images
+from smears import images
 from smears.augmentation import Augmenter, Transform
 
 WHOLE = 450 / 350  # side of a C-NMC picture in sides of its crop
@@ -203,4 +203,4 @@ def _unmixing(shown, codes):
         if matrix is not None:
             # Applied to a row of pixels: OD S^-T.
             return np.linalg.inv(matrix).T.astype(np.float32)
-    raise InputError("no positive training picture has two stains: all are of one colour.")
+    raise Unsuited("no positive training picture has two stains: all are of one colour")

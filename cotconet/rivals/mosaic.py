@@ -173,8 +173,9 @@ class Boxed(keras.utils.PyDataset):
         self.store, self.boxes, self.batch_size = store, boxes, batch_size
         self.augment, self.shuffle, self.seed, self.epoch = augment, shuffle, seed, 0
         counts = sorted(len(rows) for rows in boxes)
-        # One number for all batches, so that nothing is compiled twice.
-        self.most = max(1, sum(counts[-4:]) if augment else counts[-1])
+        # One number for all batches, so that nothing is compiled twice; a mosaic may show one
+        # picture four times.
+        self.most = max(1, (4 if augment else 1) * counts[-1])
         self.ahead = Ahead(self._batch, workers)
         cv2.setNumThreads(1)  # OpenCV's threads would take the cores from the network
 

@@ -74,3 +74,19 @@ def test_a_sequence_s_name_depends_on_each_text_and_their_order():
     assert int(name, 16) >= 0
     assert name_of(["a", "b"]) == name
     assert len({name, *map(name_of, (["b", "a"], ["a"], ["ab"], ["a", "b", ""], []))}) == 6
+
+
+@pytest.mark.parametrize(
+    ("held", "apart"),
+    [
+        (("c", "3"), "subject"), (("", "3"), "subject"),
+        # One of the training part's people stands in a held-out part; then one source image, too.
+        (("a", "3"), "source"), (("a", "1"), None),
+    ],
+)  # fmt: skip
+def test_what_the_split_keeps_apart_is_kept_apart_in_the_graph(held, apart):
+    train = pd.DataFrame({"subject": ["a", "", "b"], "source": ["0", "1", "2"]})
+    for side, other in (("validation", "test"), ("test", "validation")):
+        part = {"train": train, side: pd.DataFrame([held], columns=train.columns), other: train[:0]}
+        found = fitting._apart(part)
+        assert found is None if apart is None else found.tolist() == train[apart].tolist()

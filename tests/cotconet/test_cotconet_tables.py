@@ -128,6 +128,10 @@ def test_the_ablation_has_every_row_of_the_paper_and_one_run_for_one_configurati
     assert first == second
     # Holm's correction counts them once.
     assert len(tested) == len(STEPS.rows) - 2 + len(colour.CLASSIFIERS)
+    # So are they where collapsed trainings are counted.
+    results.runs["GMod + SMod"][0].note(synthetic_variety=0.1)
+    collapsed = [line for line in tables.ablation(results)[1] if "LeuGAN collapsed" in line]
+    assert collapsed[0].startswith("LeuGAN collapsed in 1 of 1 trainings")
     assert any(line.startswith("McNemar's exact test") for line in lines)
 
 

@@ -69,13 +69,20 @@ def test_density_is_measured_on_cells_of_people_of_the_whole_part(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_last_layer_is_shown_for_training_and_test_and_its_plane_is_scored(results):
+def test_the_last_layer_is_shown_for_training_and_test_and_its_plane_is_scored(
+    results, monkeypatch
+):
+    # Predictions may have synthetic pictures among them, which are not shown.
+    monkeypatch.setattr(results, "predictions", None)
     figure, lines = explanation_figures.last_layer(results)
     figure.canvas.draw()
     shown = [sum(len(c.get_offsets()) for c in axis.collections) for axis in figure.axes]
     task = results.material.task()
     assert shown == [len(task.positions("train")), len(task.positions("test"))]
     assert "The 32 numbers of HDLC's last hidden layer" in lines[0]
+    labels = task.catalogue["label"].iloc[task.positions("test")]
+    most = 100 * labels.value_counts(normalize=True).max()
+    assert f"the most frequent class is right in {most:.1f}% of the test" in lines[0]
     pyplot().close(figure)
 
 

@@ -189,3 +189,12 @@ def test_scores_of_another_version_are_not_taken_and_stored_ones_keep_their_name
     assert second.folder != first.folder
     assert second.settings["versions"]["segment"] == 99
     assert FilledBox.trained == 2
+
+
+def test_names_that_are_numbers_stay_texts(tmp_path):
+    rows = {"sha256": "0", "subject": ["", "007"], "source": "12", "label": "1", "box": "–"}
+    pd.DataFrame({**rows, "dice": 0.5, "iou": 0.25}).to_csv(tmp_path / "scores.csv", index=False)
+    found = segmentation_table._read(tmp_path / "scores.csv")
+    assert found["subject"].tolist() == ["", "007"]
+    assert found["source"].tolist() == ["12", "12"]
+    assert found["dice"].dtype == float

@@ -351,3 +351,19 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
         [sys.executable, "-c", MEMORY, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert float(out.stdout.split()[-1]) < 24
+
+
+def test_masks_are_named_by_whose_they_are_and_not_by_where_they_lie(tmp_path):
+    def name(contents, folder):
+        paths = [tmp_path / folder / f"{number}.png" for number in range(len(contents))]
+        paths[0].parent.mkdir()
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        frame = pd.DataFrame({"sha256": ["a", "b", "c"], "mask": [*map(str, paths), ""]})
+        return catalogue.mask_name(frame), catalogue.mask_name(frame[::-1])
+
+    found = name([b"1", b"2"], "first")
+    assert len(set(found)) == 1
+    assert name([b"1", b"2"], "second") == found
+    assert name([b"2", b"1"], "exchanged")[0] != found[0]
+    assert catalogue.mask_name(pd.DataFrame({"sha256": ["a"], "mask": [""]})) == ""

@@ -78,6 +78,15 @@ def test_other_profiles_leave_the_row_out(tmp_path, monkeypatch):
     assert not results.runs
 
 
+def test_pictures_that_a_method_cannot_learn_from_end_its_row_alone(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise rivals.Unsuited("all are of one colour")
+
+    monkeypatch.setattr(Standin, "fit", refuse)
+    results = _results(tmp_path, monkeypatch)
+    assert results.missing == {"Mohammed et al.": "all are of one colour"}
+
+
 def test_a_given_file_is_used(tmp_path, monkeypatch):
     file = tmp_path / "densenet201.h5"
     file.write_bytes(b"weights")
@@ -96,9 +105,12 @@ def test_with_the_paper_s_protocol_copies_stand_in_all_parts(tmp_path, monkeypat
     seen.clear()
     study = replace(CNMC, rows={"Mohammed et al.": {"method": "mohammed"}})
     results = two_classes.results(
-        study, two_classes.recipe(unequal), tmp_path, "--split", "paper"
+        study, two_classes.recipe(unequal), tmp_path, "--split", "paper", "--seeds", "2"
     )  # fmt: skip
-    run = results.runs["Mohammed et al."][0]
+    run, other = results.runs["Mohammed et al."]
+    # Scores of several seeds are those of one test part.
+    names = ["path", "part", "label"]
+    pd.testing.assert_frame_equal(run.predictions[names], other.predictions[names])
     marks, labels, _, held_labels, _ = seen[0]
     test = run.predictions[run.predictions["part"] == "test"]
     names, counts = np.unique([*labels, *held_labels, *test["label"]], return_counts=True)

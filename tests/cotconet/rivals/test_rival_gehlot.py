@@ -113,6 +113,8 @@ def test_the_stain_layer_starts_at_the_inverse_of_the_first_leukemic_picture(tmp
     matrix = stain_matrix(_smear(64, 2))
     pixel = matrix @ [0.3, 0.5, 0.1]
     assert np.allclose(pixel @ kernel, [0.3, 0.5, 0.1], atol=1e-5)
+    with pytest.raises(rivals.Unsuited, match="no positive training picture has two stains"):
+        model.build(Part(store, np.array([0, 1, 0])))
 
 
 def test_the_spectral_average_is_over_channels_and_the_legacy_one_mixes_places():

@@ -114,6 +114,18 @@ def test_augmented_batches_keep_their_boxes_on_their_cells(many):
     assert max(counts) <= truth.shape[1] == 4
 
 
+def test_the_fullest_picture_may_stand_in_a_mosaic_four_times(many):
+    path, boxes = many
+    boxes = [*boxes[:-1], np.repeat(boxes[-1], 9, axis=0)]
+    batches = Boxed(path, boxes, batch_size=12, augment=True)
+    counts = []
+    for epoch in range(40):
+        batches.epoch = epoch
+        counts.append((batches[0][1][0][..., 4] >= 0).sum(1).max())
+    # More than the four fullest pictures have together.
+    assert 12 < max(counts) <= batches.most == 36
+
+
 def test_a_batch_is_a_function_of_seed_epoch_and_index(many):
     def batches(seed, epoch):
         made = Boxed(*many, batch_size=5, augment=True, shuffle=True, seed=seed)
