@@ -72,6 +72,10 @@ def build(rows, cache, *, skip_bad=False):
         notes.append(f"{len(left_out)} pictures left out (--skip-bad)")
     if same:
         notes.append(f"{len(same)} byte-identical copies of the same subject and label dropped")
+    for row, kept in same.items():
+        # The two source images show one cell: whatever else was cut from them stays together.
+        source = frame["source"]
+        frame["source"] = source.mask(source == source[row], source[kept])
     frame = frame.drop(index=[*bad, *same]).drop(columns=["note", "problem"])
     frame = frame.reset_index(drop=True)
     if frame.empty:
@@ -227,8 +231,8 @@ def _conversions(frame):
 
 
 def _twins(frame):
-    """({row: reason} of contradictory copies, [rows] of harmless ones) among equal files."""
-    bad, same = {}, []
+    """({row: reason} of contradictory copies, {row: its kept twin} of harmless ones)."""
+    bad, same = {}, {}
     for _, group in frame.groupby("sha256", sort=False):
         if len(group) < 2:
             continue
@@ -244,7 +248,7 @@ def _twins(frame):
             reason = f"byte-identical to {group['path'][kept]} of another subject"
             bad.update(dict.fromkeys(group.index.drop(kept), reason))
         else:
-            same += list(group.index[1:])
+            same |= dict.fromkeys(group.index[1:], group.index[0])
     return bad, same
 
 

@@ -367,3 +367,14 @@ def test_masks_are_named_by_whose_they_are_and_not_by_where_they_lie(tmp_path):
     assert name([b"1", b"2"], "second") == found
     assert name([b"2", b"1"], "exchanged")[0] != found[0]
     assert catalogue.mask_name(pd.DataFrame({"sha256": ["a"], "mask": [""]})) == ""
+
+
+def test_two_source_images_that_show_one_picture_are_one(tmp_path, write_picture):
+    paths = _twins(tmp_path, write_picture)
+    paths += [write_picture(tmp_path / f"{seed}.png", seed) for seed in (3, 4)]
+    rows = _rows(paths, source=["one", "two", "two", "one", "three"])
+    frame = catalogue.build(rows, tmp_path / "cache")
+    names = [Path(path).name for path in frame["path"]]
+    assert dict(zip(names, frame["source"], strict=True)) == {
+        "a.png": "one", "c.png": "one", "3.png": "one", "4.png": "three",
+    }  # fmt: skip
