@@ -107,11 +107,11 @@ evidence) and what the published numbers imply; `experiments/forensics.py` print
   of the data set that it names.
 
 The papers' own test images, splits and weights are not public. "The most frequent class" is the
-accuracy of always giving that answer. Of CoTCoNet's stored trainings those on C-NMC 2019, but for
-the whole and three rows of graph and selection, and seed 2 on immature cells of PBC are from before
-the versions of its stages were written down
-([results](experiments/results/README.md#cotconet)): where C3 to C5, C8 to C10, C15, C16 and C28
-rest on C-NMC 2019, their two sides are of different code.
+accuracy of always giving that answer. Of CoTCoNet's stored trainings on C-NMC 2019 those with
+another enhancement and those by the paper's protocol, and seed 2 on immature cells of PBC, are from
+before the versions of its stages were written down
+([results](experiments/results/README.md#cotconet)): where C3 to C5 and C28 rest on C-NMC 2019,
+their two sides are of different code.
 """
 
 if __name__ == "__main__":
