@@ -146,4 +146,6 @@ def test_a_table_without_its_caption_is_refused_in_words(tmp_path, capsys):
 
 
 def test_every_stored_table_tells_its_most_frequent_class():
-    assert all(panel.chance for panel in overview.read(overview.RESULTS))
+    panels = overview.read(overview.RESULTS)
+    assert len(panels) >= 8
+    assert all(0.1 < panel.chance < 1 for panel in panels)

@@ -55,8 +55,16 @@ def test_training_lowers_the_loss_and_finds_the_cells(trained):
     history = run.history
     assert len(history) == 40
     assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
-    found = model.masks(images, [region.box(mask, 0) for mask in masks])
-    assert np.mean([segmentation.dice(*pair) for pair in zip(found, masks, strict=True)]) > 0.75
+    boxes = [region.box(mask, 0) for mask in masks]
+    filled = [np.zeros(mask.shape, bool) for mask in masks]
+    for whole, (x0, y0, x1, y1) in zip(filled, boxes, strict=True):
+        whole[y0:y1, x0:x1] = True
+
+    def right(found):
+        return np.mean([segmentation.dice(*pair) for pair in zip(found, masks, strict=True)])
+
+    # Who knew the box alone would be as right as it filled.
+    assert right(model.masks(images, boxes)) > right(filled) + 0.02
 
 
 @pytest.mark.slow

@@ -84,6 +84,17 @@ def test_it_learns_to_undo_darkness_and_is_the_same_after_loading(tmp_path):
     step = Enhancer(**SMALL, seed=0).fit(pictures, run, epochs=25, batch_size=6, learning_rate=5e-3)
     losses = run.history["loss"]
     assert losses.iloc[-1] < 0.6 * losses.iloc[0]
+    rng = np.random.default_rng(0)
+    dark = [
+        np.round(255 * mirnet.degraded(p / np.float32(255), rng)).astype(np.uint8) for p in pictures
+    ]
+    before, after = (
+        np.mean(
+            [np.abs(one.astype(float) - p).mean() for one, p in zip(shown, pictures, strict=True)]
+        )
+        for shown in (dark, [step(one) for one in dark])
+    )
+    assert after < 0.7 * before
     found = step(pictures[0])
     assert (found.shape, found.dtype) == ((40, 40, 3), np.uint8)
     again = Enhancer.load(run.folder)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from cotconet import leusam, recipe, segmentation, segmentation_table
-from smears import InputError
+from smears import InputError, reports
 
 SCRIPT = Path(__file__).parent.parent.parent / "experiments" / "segmentation.py"
 
@@ -109,9 +109,20 @@ def test_networks_without_prompt_have_one_row(comparison, tmp_path):
     assert comparison.sheet(runs["U-Net"][0], tmp_path / "s.jpg", count=1).stat().st_size > 1000
 
 
-def test_the_sheet_is_written(comparison, tmp_path):
-    path = comparison.sheet(comparison.train()["LeuSAM"][0], tmp_path / "sheet.jpg", count=2)
+def test_the_sheet_shows_what_was_found_worst(comparison, tmp_path, monkeypatch):
+    shown, write = [], reports.contact_sheet
+    monkeypatch.setattr(
+        reports, "contact_sheet", lambda *a, **more: shown.append(a) or write(*a, **more)
+    )
+    run = comparison.train()["LeuSAM"][0]
+    path = comparison.sheet(run, tmp_path / "sheet.jpg", count=2)
     assert path.stat().st_size > 1000
+    [(cells, titles, _)] = shown
+    scores = segmentation_table._read(run.folder / "scores.csv")
+    worst = sorted(scores["dice"][scores["box"] != "true"])[:2]
+    assert titles[2::3] == [f"Dice {dice:.2f}" for dice in worst]
+    assert titles[1::3] == ["true", "true"]
+    assert len(cells) == 6
 
 
 def test_data_without_masks_is_refused_by_name(comparison):

@@ -94,8 +94,8 @@ def test_a_seed_makes_it_exact_and_another_differs():
 
 def test_planted_features_are_found_and_local_search_helps():
     told, noise, alone = [], [], []
-    for seed in range(10):
-        X, y = planted(seed, n=300)
+    for seed in range(20):
+        X, y = planted(seed, features=60, n=300)
         settings = {"population": 10, "random_state": seed}
         found = SineCosineSelector(iterations=40, **settings).fit(X, y)
         told.append(found.support_[:4].mean())
@@ -105,7 +105,7 @@ def test_planted_features_are_found_and_local_search_helps():
         alone.append(without.convergence_curve_[-1] - found.convergence_curve_[-1])
     assert np.mean(told) > 0.9
     assert np.mean(noise) < np.mean(told) / 2
-    assert np.median(alone) >= 0
+    assert np.median(alone) > 0.01
 
 
 @pytest.mark.parametrize("seed", range(10))

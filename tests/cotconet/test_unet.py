@@ -40,7 +40,10 @@ def test_it_learns_where_the_cells_are_and_is_the_same_after_saving(kind, tmp_pa
     run = Run(tmp_path, "unet", {"kind": kind})
     model.fit(pictures, masks, run, epochs=25, batch_size=2, learning_rate=2e-3)
     found = model.masks(pictures)
-    assert np.mean([dice(*pair) for pair in zip(found, masks, strict=True)]) > max(0.7, before)
+    right = np.mean([dice(*pair) for pair in zip(found, masks, strict=True)])
+    # Who knew the usual place and size alone would be as right as the mean mask.
+    usual = np.mean(masks, 0) >= 0.5
+    assert right > max(before, np.mean([dice(usual, mask) for mask in masks]) + 0.05)
     assert all(
         mask.shape == picture.shape[:2] for mask, picture in zip(found, pictures, strict=True)
     )

@@ -48,7 +48,7 @@ def test_explanations_point_at_the_nucleus_that_decides(tmp_path):
         ])  # fmt: skip
 
     # Which of the two does better depends on how the training ends, and so on the machine.
-    assert max(hits(saliency).mean(), hits(saliency, samples=25).mean()) >= 0.95
+    assert hits(saliency).mean() >= 0.95 or hits(saliency, samples=25).mean() >= 0.95
     # To tell two classes apart, evidence for one is enough. Of the other, Grad-CAM shows where that
     # evidence is missing, which may be anywhere: in five trainings 0.14 to 0.92 of its cells.
     right = hits(gradcam)

@@ -46,8 +46,8 @@ def out(tmp_path_factory):
 def quick(monkeypatch):
     """Sixteen squares instead of superpixels; figures are closed."""
     monkeypatch.setattr(lime, "superpixels", _squares)
-    monkeypatch.setattr(explanation_figures, "FEW", 64)
-    monkeypatch.setattr(explanation_figures, "MOST", 64)
+    monkeypatch.setattr(explanation_figures, "FEW", 16)
+    monkeypatch.setattr(explanation_figures, "MOST", 16)
     yield
     pyplot().close("all")
 

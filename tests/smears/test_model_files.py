@@ -86,9 +86,9 @@ for path in sys.argv[1:]:
 def test_a_fresh_process_finds_the_layers_of_both_packages_by_itself(tmp_path):
     from cotconet.gmod import TokenAndPositions
     from cotconet.rivals.stain import DCT
-    from leukocytenet.model import SwinOnly
+    from leukocytenet.model import LeukocyteNet
 
-    networks = [SwinOnly((64, 64, 3), 3)]
+    networks = [LeukocyteNet((64, 64, 3), 3, weights=None)]
     for layer, shape in ((TokenAndPositions(), (4, 8)), (DCT(), (8, 8, 3))):
         networks.append(keras.Sequential([keras.Input(shape), layer]))
     paths = [str(tmp_path / f"{number}.keras") for number in range(len(networks))]

@@ -1,7 +1,5 @@
 """The table of the compared methods' sizes: counted on the networks, loops in full."""
 
-import pytest
-
 from cotconet.rivals import complexity, profiles
 from cotconet.rivals.mohammed import recurrent
 
@@ -32,10 +30,3 @@ def test_of_a_method_of_ones_own_nothing_is_counted(monkeypatch):
     assert made.loc[1].tolist() == ["Own", "none", "–", "–", "–", "48 px"]
     assert lines[2].startswith("–: of a method")
     assert len(complexity.table("quick", ["jawahar"])[1]) == 2
-
-
-@pytest.mark.slow
-def test_the_pretrained_networks_have_the_sizes_that_are_stated():
-    made, _ = complexity.table("quick", ["das", "depto"])
-    counts = made.set_index("Method")["Parameters ours"]
-    assert counts.tolist() == ["11,317,954", "7,038,529"]

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import shutil
 import socket
 import threading
@@ -13,18 +12,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import tiny_service
 
-from leukocytenet import LeukocyteNet
 from leukocytenet.service import __main__ as command
 from leukocytenet.service import card as service_card
 from leukocytenet.service import channel
 from leukocytenet.service.app import create_app
 from smears import InputError, calibration, card, splits
 from smears.classifier import Classifier
-from smears.runs import KEYS, Run
+from smears.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -254,19 +251,3 @@ def test_requests_that_come_too_slowly_end_and_let_others_in(client, monkeypatch
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
     for connection in slow:
         connection.close()
-
-
-@pytest.mark.slow
-def test_the_command_serves_leukocytenet_itself(tmp_path):
-    # In a process of its own: here its layers are known already.
-    made = Run(tmp_path, "random", {"model": "LeukocyteNet", "size": 64, "seed": 0})
-    classes = list(tiny_service.CLASSES)
-    LeukocyteNet((64, 64, 3), 3, weights=None).save(made.folder / "model.keras")
-    made.note(classes=classes, preprocess="caffe")
-    frame = pd.DataFrame([dict.fromkeys(KEYS, "x") | {"part": "test", "label": "AML"}])
-    made.write_predictions(frame, classes, np.full((1, 3), 1 / 3))
-    home = str(Path(__file__).parents[3])
-    process, said = tiny_service.command(made.folder, env={**os.environ, "PYTHONPATH": home})
-    process.terminate()
-    process.wait(20)
-    assert "Serving http://127.0.0.1:" in said, said
