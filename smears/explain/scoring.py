@@ -22,7 +22,7 @@ TEXTS = ["label", "subject", "source", "said", "note"]
 SAMPLES, SEEDS = 3, 3  # noisy copies of a picture; seeds of a method that draws by chance
 GRADIENTS = ("gradcam", "saliency")  # modules that need a Keras network
 SLOW = ("lime",)  # whose maps are kept one by one until a method is measured
-VERSION = 2  # stored scores of another way of measuring must not be taken for this one's
+VERSION = 3  # stored scores of another way of measuring must not be taken for this one's
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,8 @@ def measure(method, classifier, pictures, masks, targets, few):
     Returns:
         DataFrame, a row a picture: the columns of `overlap.scores`, flat (whether the map is),
         note (what the explainer says of it), deletion, insertion (areas), sensitivity, stability,
-        ranks and ssim (of `sanity.compare`, the former without sign, NaN for
-        flat maps and without a network); the last four NaN but on the first `few`.
+        ranks and ssim (of `sanity.compare`, the former without sign, NaN without a network); the
+        last four NaN for flat maps, and but on the first `few`.
     """
     found = method(classifier, pictures, target=targets)
     maps = [explanation.map for explanation in found]
@@ -208,12 +208,12 @@ def measure(method, classifier, pictures, masks, targets, few):
         ranks, similarity = sanity.compare(method, classifier, some, maps[:few], first)
         # A map turned into its opposite still shows the picture's parts and not what was learnt.
         rows.loc[early, "ranks"], rows.loc[early, "ssim"] = np.abs(ranks), similarity
-        # What says nothing to begin with, cannot be seen to change.
-        rows.loc[rows["flat"], ["ranks", "ssim"]] = np.nan
     if method.seeded:
         more = [method(classifier, some, target=first, seed=seed) for seed in range(1, SEEDS)]
         rows.loc[early, "stability"] = [
             robustness.stability([explanation.map for explanation in one])
             for one in zip(found[:few], *more, strict=True)  # found has seed 0
         ]
+    # What says nothing to begin with, cannot be seen to change or to stay.
+    rows.loc[rows["flat"], ["sensitivity", "stability", "ranks", "ssim"]] = np.nan
     return rows

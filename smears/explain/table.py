@@ -122,7 +122,8 @@ def lines(models, few):
     return [
         f"{len(some)} pictures of {unit_of(some).nunique()} subjects (where unknown, source "
         "images); the most probable class is explained, right or not; – where a "
-        "method needs a network or a layer that a model has not. Share named correctly: "
+        "method needs a network or a layer that a model has not, or all maps asked are flat. Share "
+        "named correctly: "
         f"{right}.",
         *([f"Trainings: {counts}; flat maps are counted over all of them."] if several else []),
         "↑: higher is better; ↓: lower is better. Mean over pictures; 95% interval from a "
@@ -144,9 +145,9 @@ def lines(models, few):
         "(Adebayo et al. 2018), maps of the network before and after all its layers were started "
         "anew, its scores rescaled so that they differ between pictures by about 1. Rank "
         f"correlations without sign, {sanity.LIMIT} or more in the mean fails: the map "
-        "shows the picture, not what was learnt. Flat maps are left out there; one that becomes "
-        "flat counts as 0; flat after: all become so, which tells no more than that the random "
-        "network's answer hangs on nothing.",
+        "shows the picture, not what was learnt. Flat maps are left out of all three; one that "
+        "becomes flat counts as 0; flat after: all become so, which tells no more than that the "
+        "random network's answer hangs on nothing.",
         *_unstable(models),
     ]
 

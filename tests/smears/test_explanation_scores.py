@@ -95,7 +95,7 @@ def test_noise_is_unstable_over_seeds_and_flat_maps_are_counted(frame, classifie
     nothing = Masks({tuple(p.reshape(-1)): np.zeros((SIZE, SIZE)) for p in pictures})
     rows = scoring.measure(nothing, classifier, pictures, masks, [0] * len(masks), 2)
     assert rows["flat"].all()
-    assert rows[["ranks", "ssim"]].isna().all(axis=None)
+    assert rows[["sensitivity", "stability", "ranks", "ssim"]].isna().all(axis=None)
     share = [(mask == 255).mean() for mask in masks]
     assert rows["pointing nucleus"].to_numpy() == pytest.approx(share)
 
